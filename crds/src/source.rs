@@ -1,0 +1,313 @@
+//! `EventSource`: one object per source of events.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::CustomResource;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::duration::DurationText;
+use crate::schema::{SchemaFallback, SchemaMode, SchemaRule};
+use crate::verification::Verification;
+
+/// One source of events: how requests prove themselves, what a valid event is, and what becomes of it.
+#[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[kube(
+    group = "events.mozdef.io",
+    version = "v1alpha1",
+    kind = "EventSource",
+    plural = "eventsources",
+    shortname = "evsrc",
+    category = "mef",
+    namespaced,
+    status = "EventSourceStatus",
+    derive = "PartialEq",
+    printcolumn = r#"{"name":"Provider","type":"string","jsonPath":".spec.webhook.provider","description":"The preset in use; empty with a verification of one's own"}"#,
+    printcolumn = r#"{"name":"Ready","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].status"}"#,
+    printcolumn = r#"{"name":"Reason","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].reason"}"#,
+    printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#,
+    printcolumn = r#"{"name":"Format","type":"string","jsonPath":".spec.format","priority":1}"#
+)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct EventSourceSpec {
+    /// The sender posts events to an endpoint of ours.
+    pub webhook: Webhook,
+    /// JSON Schemas, each with the events it applies to. The first rule that matches an event decides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 128))]
+    pub schemas: Vec<SchemaRule>,
+    /// What a negative verdict means. Default: `Enforce`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema_mode: Option<SchemaMode>,
+    /// What becomes of an event that no schema rule matches. Default: `Accept`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema_fallback: Option<SchemaFallback>,
+    /// A VRL expression with a boolean result; `true` keeps the event. `.` is the parsed event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 65_536))]
+    pub filter: Option<String>,
+    /// A VRL program that changes the event. `.` is the parsed event; what it holds at the end becomes `details` (MozDef),
+    /// `data` (CloudEvents) or the message (Raw). `%mozdef.severity`, `.category`, `.hostname`, `.summary`, `.tags` and
+    /// `.timestamp`, and `%cloudevents.type`, set fields of the envelope.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 65_536))]
+    pub transform: Option<String>,
+    /// The format of messages in the queue. Default: `MozDef`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<Format>,
+    /// Values of MozDef's own fields. Only with `format: MozDef`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mozdef: Option<MozDefFields>,
+    /// Requests with their expected outcome. `mef check` runs them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 100))]
+    pub samples: Vec<Sample>,
+    /// The queue that holds the events, and the one for dead letters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue: Option<QueueSettings>,
+}
+
+/// How the sender reaches us and proves itself. Exactly one of `provider` and `verification` is set.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Webhook {
+    /// A preset, as `zoom` or `github`: `mef preset ls` lists them, `mef preset show NAME` prints the vendor's set-up steps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        length(min = 1, max = 63),
+        regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
+    )]
+    pub provider: Option<String>,
+    /// A verification of your own, where no preset fits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verification: Option<Verification>,
+    /// The path of the endpoint. Default: `/` and the source's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 2, max = 128), regex(pattern = r"^(/[A-Za-z0-9._~-]+)+$"))]
+    pub path: Option<String>,
+    /// The URL under which the sender knows the endpoint. Needed where the signature covers the URL; it is never taken
+    /// from the `Host` header, which a caller chooses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 9, max = 512), regex(pattern = r"^https?://[^\s?#]+$"))]
+    pub public_url: Option<String>,
+    /// The secrets the sender may use. Several for one use are valid at once, so that a rotation needs no pause.
+    #[schemars(length(min = 1, max = 16))]
+    pub secrets: Vec<SecretEntry>,
+    /// How far a signed time may be from now, in both directions. Default: the preset's (mostly `300s`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tolerance: Option<DurationText>,
+    /// The largest request body in bytes. Default: 1048576 (1 MiB); a larger one is answered with 413.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1_024, max = 26_214_400))]
+    pub max_body_bytes: Option<u32>,
+    /// What the sender is told when a genuine event cannot be used. Either way it is kept as a dead letter.
+    /// Default: `DeadLetter`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_invalid: Option<OnInvalid>,
+}
+
+/// One secret, or one version of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SecretEntry {
+    /// What the secret is for, as the preset names it (`signing`, `token` …). Default: the preset's only use.
+    #[serde(rename = "use", default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-z]([-_a-z0-9]*[a-z0-9])?$"))]
+    pub usage: Option<String>,
+    /// The key of a Secret in the source's namespace.
+    pub secret_ref: SecretKeyRef,
+    /// Not valid before this time (RFC 3339).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "date-time"))]
+    pub not_before: Option<String>,
+    /// Not valid after this time (RFC 3339).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "date-time"))]
+    pub not_after: Option<String>,
+}
+
+/// The key of a Secret.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SecretKeyRef {
+    /// Name of the Secret.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+    /// Key in its `data`.
+    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[-._a-zA-Z0-9]+$"))]
+    pub key: String,
+}
+
+/// The key of a ConfigMap.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ConfigMapKeyRef {
+    /// Name of the ConfigMap.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+    /// Key in its `data`.
+    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[-._a-zA-Z0-9]+$"))]
+    pub key: String,
+    /// A JSON pointer (RFC 6901) to the part that is the schema, as `/definitions/push_event`. `$ref` still sees the whole document.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 512), regex(pattern = r"^(/.*)?$"))]
+    pub pointer: Option<String>,
+}
+
+/// What the sender is told when a genuine event cannot be used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum OnInvalid {
+    /// Success: the event is kept as a dead letter and can be replayed.
+    #[default]
+    DeadLetter,
+    /// 400: the event is kept as a dead letter too.
+    Reject,
+}
+
+/// The format of messages in the queue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Format {
+    /// MozDef's event, with the payload in `details`.
+    #[default]
+    MozDef,
+    /// CloudEvents 1.0, structured mode, with the payload in `data`.
+    CloudEvents,
+    /// The payload alone.
+    Raw,
+}
+
+/// Values of MozDef's own fields.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct MozDefFields {
+    /// Name the other fields are made of (`<service>_host`, `<service>_event` …). Default: the source's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63), regex(pattern = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"))]
+    pub service: Option<String>,
+    /// `hostname`. Default: `<service>_host`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub hostname: Option<String>,
+    /// `category`. Default: the service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 128))]
+    pub category: Option<String>,
+    /// `severity`. Default: `INFO`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub severity: Option<Severity>,
+    /// `tags`. Default: the service.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32), inner(length(min = 1, max = 128)))]
+    pub tags: Vec<String>,
+}
+
+/// MozDef's severities (those of syslog).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+#[allow(missing_docs)]
+pub enum Severity {
+    Debug,
+    #[default]
+    Info,
+    Notice,
+    Warning,
+    Error,
+    Critical,
+    Alert,
+    Emergency,
+}
+
+/// A request with its expected outcome. It is signed as the vendor would sign it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Sample {
+    /// Name, for reports.
+    #[schemars(length(min = 1, max = 63))]
+    pub name: String,
+    /// The request's body.
+    #[schemars(length(max = 65_536))]
+    pub body: String,
+    /// Headers beside those of the signature.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 32))]
+    pub headers: BTreeMap<String, String>,
+    /// What must come of it.
+    pub expect: Expectation,
+}
+
+/// What must come of a sample.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Expectation {
+    /// The outcome. A body of several events has the outcome when each of them has it.
+    pub outcome: ExpectedOutcome,
+    /// With `Deliver`: fields the message must have, at least; objects are compared field by field, anything else as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "any_object")]
+    pub message: Option<Value>,
+    /// With `DeadLetter`: the reason it must have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63))]
+    pub reason: Option<String>,
+}
+
+/// The outcome of a sample.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ExpectedOutcome {
+    /// Delivered to the queue.
+    Deliver,
+    /// Kept as a dead letter.
+    DeadLetter,
+    /// Dropped by the filter.
+    Filter,
+    /// Not accepted: verification failed. The sample is sent unsigned.
+    Reject,
+}
+
+/// The queue that holds the events, and the one for dead letters. Dead letters are kept for 14 days.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct QueueSettings {
+    /// The queue's name. Default: `mef-<namespace>-<name>`. It cannot change: what is in the old queue would be left behind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 76), regex(pattern = r"^[A-Za-z0-9_-]+$"))]
+    pub name: Option<String>,
+    /// How long an event nobody reads is kept, from `60s` to `14d`. Default: `7d`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention: Option<DurationText>,
+    /// How long a received event is hidden from other readers. Default: `60s`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visibility_timeout: Option<DurationText>,
+    /// How often an event may be received before it moves to the dead letters. Default: 10.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub max_receive_count: Option<u16>,
+    /// The largest message in bytes. Default: 262144 (256 KiB), which every reader takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1_024, max = 1_048_576))]
+    pub max_message_bytes: Option<u32>,
+}
+
+/// What became of the source.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EventSourceStatus {
+    /// The generation these conditions speak of; -1 until the first look.
+    #[schemars(extend("default" = -1))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// The state, in the words of `ConditionType` and `Reason`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 16),
+        extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"])
+    )]
+    pub conditions: Vec<Condition>,
+}
+
+/// An object of any shape: what a message has is the user's business, so the API server keeps what it does not know.
+fn any_object(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({"type": "object", "x-kubernetes-preserve-unknown-fields": true})
+}

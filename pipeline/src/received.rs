@@ -1,0 +1,74 @@
+//! A request as it came in: raw bytes and headers, nothing believed yet.
+
+use std::net::IpAddr;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+
+/// A request as it came in.
+#[derive(Clone, Debug)]
+pub struct Received {
+    /// Method in upper case.
+    pub method: String,
+    /// Path without query, as sent.
+    pub path: String,
+    /// Query without `?`, as sent; empty when there was none.
+    pub query: String,
+    /// All headers.
+    pub headers: Headers,
+    /// The body's bytes as sent, before any content encoding is undone.
+    pub body: Bytes,
+    /// The peer's address, where known.
+    pub peer: Option<IpAddr>,
+    /// When the request was complete.
+    pub at: Timestamp,
+    /// Names the request in logs and dead letters: our own, never the sender's.
+    pub request_id: String,
+}
+
+/// Headers: names in lower case, values as bytes, repeated names kept in order.
+#[derive(Clone, Debug, Default)]
+pub struct Headers(Vec<(String, Vec<u8>)>);
+
+impl Headers {
+    /// Adds a header; the name is lower-cased.
+    pub fn push(&mut self, name: &str, value: impl Into<Vec<u8>>) {
+        self.0.push((name.to_ascii_lowercase(), value.into()));
+    }
+
+    /// Every value of a header, in order. `name` in lower case.
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> + 'a {
+        self.0
+            .iter()
+            .filter(move |(key, _)| key == name)
+            .map(|(_, value)| value.as_slice())
+    }
+
+    /// The value of a header that may stand there once: `None` when it is absent, repeated or no UTF-8.
+    #[must_use]
+    pub fn single(&self, name: &str) -> Option<&str> {
+        let mut values = self.all(name);
+        let first = values.next()?;
+        if values.next().is_some() {
+            return None;
+        }
+        std::str::from_utf8(first).ok()
+    }
+
+    /// Name and value of every header.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.0
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_slice()))
+    }
+}
+
+impl<N: AsRef<str>, V: Into<Vec<u8>>> FromIterator<(N, V)> for Headers {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
+        let mut headers = Self::default();
+        for (name, value) in pairs {
+            headers.push(name.as_ref(), value);
+        }
+        headers
+    }
+}
