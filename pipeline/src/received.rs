@@ -37,7 +37,7 @@ impl Headers {
     }
 
     /// Every value of a header, in order. `name` in lower case.
-    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> + 'a {
+    pub fn all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a [u8]> {
         self.0
             .iter()
             .filter(move |(key, _)| key == name)
