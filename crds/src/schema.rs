@@ -1,12 +1,16 @@
 //! How a payload is held against JSON Schemas.
 
+use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::source::ConfigMapKeyRef;
 
 /// One schema and when it applies. The first rule that matches wins. Exactly one of `inline` and `configMapRef` is set.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(
+    validation = Rule::new("has(self.inline) != has(self.configMapRef)").message("exactly one of inline, configMapRef must be set")
+)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SchemaRule {
     /// When the schema applies. Absent: always.
@@ -23,7 +27,10 @@ pub struct SchemaRule {
 }
 
 /// Compares one value of the request. Exactly one of `equals` and `in` is set.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(
+    validation = Rule::new("has(self.equals) != has(self.__in__)").message("exactly one of equals, in must be set")
+)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct MatchRule {
     /// Where the value comes from: `header:NAME`, `query:NAME` or `json:/POINTER` (RFC 6901, into the item).

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use kube::CustomResource;
+use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -13,7 +13,13 @@ use crate::schema::{SchemaFallback, SchemaMode, SchemaRule};
 use crate::verification::Verification;
 
 /// One source of events: how requests prove themselves, what a valid event is, and what becomes of it.
-#[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(
+    validation = Rule::new("!has(self.mozdef) || !has(self.format) || self.format == 'MozDef'").message("mozdef may only be set with format MozDef (the default)"),
+    validation = Rule::new("!oldSelf.hasValue() || self.?queue.?name == oldSelf.?queue.?name")
+        .message("queue.name cannot be added, changed or removed once the source exists: what is in the old queue would be left behind")
+        .optional_old_self(true)
+)]
 #[kube(
     group = "events.mozdef.io",
     version = "v1alpha1",
@@ -24,6 +30,9 @@ use crate::verification::Verification;
     namespaced,
     status = "EventSourceStatus",
     derive = "PartialEq",
+    doc = "One source of events: how requests prove themselves, what a valid event is, and what becomes of it.",
+    validation = Rule::new("size(self.metadata.name) <= 40 && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')")
+        .message("metadata.name must be at most 40 characters: lower-case letters, digits and '-', a letter first, no '-' last"),
     printcolumn = r#"{"name":"Provider","type":"string","jsonPath":".spec.webhook.provider","description":"The preset in use; empty with a verification of one's own"}"#,
     printcolumn = r#"{"name":"Ready","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].status"}"#,
     printcolumn = r#"{"name":"Reason","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].reason"}"#,
@@ -38,11 +47,15 @@ pub struct EventSourceSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 128))]
     pub schemas: Vec<SchemaRule>,
-    /// What a negative verdict means. Default: `Enforce`.
+    /// What a negative verdict means. `Enforce`: the event becomes a dead letter with reason `schema`. `Report`: it is
+    /// delivered, and the verdict stands in `details.mef.schema`. Default: `Enforce`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "SchemaMode")]
     pub schema_mode: Option<SchemaMode>,
-    /// What becomes of an event that no schema rule matches. Default: `Accept`.
+    /// What becomes of an event that no schema rule matches. `Accept`: it counts as valid. `DeadLetter`: it becomes a dead
+    /// letter with reason `schema`. Default: `Accept`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "SchemaFallback")]
     pub schema_fallback: Option<SchemaFallback>,
     /// A VRL expression with a boolean result; `true` keeps the event. `.` is the parsed event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -54,15 +67,20 @@ pub struct EventSourceSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 65_536))]
     pub transform: Option<String>,
-    /// The format of messages in the queue. Default: `MozDef`.
+    /// The format of messages in the queue. `MozDef`: MozDef's event, with the payload in `details`. `CloudEvents`:
+    /// CloudEvents 1.0 in structured mode, with the payload in `data`. `Raw`: the payload alone. Default: `MozDef`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Format")]
     pub format: Option<Format>,
     /// Values of MozDef's own fields. Only with `format: MozDef`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mozdef: Option<MozDefFields>,
     /// Requests with their expected outcome. `mef check` runs them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 100))]
+    #[schemars(
+        length(max = 100),
+        extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"])
+    )]
     pub samples: Vec<Sample>,
     /// The queue that holds the events, and the one for dead letters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -70,7 +88,10 @@ pub struct EventSourceSpec {
 }
 
 /// How the sender reaches us and proves itself. Exactly one of `provider` and `verification` is set.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(
+    validation = Rule::new("has(self.provider) != has(self.verification)").message("exactly one of provider, verification must be set")
+)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Webhook {
     /// A preset, as `zoom` or `github`: `mef preset ls` lists them, `mef preset show NAME` prints the vendor's set-up steps.
@@ -100,11 +121,12 @@ pub struct Webhook {
     pub tolerance: Option<DurationText>,
     /// The largest request body in bytes. Default: 1048576 (1 MiB); a larger one is answered with 413.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1_024, max = 26_214_400))]
+    #[schemars(range(min = 1_024, max = 26_214_400), extend("format" = "int32"))]
     pub max_body_bytes: Option<u32>,
-    /// What the sender is told when a genuine event cannot be used. Either way it is kept as a dead letter.
-    /// Default: `DeadLetter`.
+    /// What the sender is told when a genuine event cannot be used; either way it is kept as a dead letter and can be
+    /// replayed. `DeadLetter`: success. `Reject`: 400. Default: `DeadLetter`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "OnInvalid")]
     pub on_invalid: Option<OnInvalid>,
 }
 
@@ -196,6 +218,7 @@ pub struct MozDefFields {
     pub category: Option<String>,
     /// `severity`. Default: `INFO`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Severity")]
     pub severity: Option<Severity>,
     /// `tags`. Default: the service.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -231,17 +254,22 @@ pub struct Sample {
     pub body: String,
     /// Headers beside those of the signature.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 32))]
+    #[schemars(schema_with = "sample_headers")]
     pub headers: BTreeMap<String, String>,
     /// What must come of it.
     pub expect: Expectation,
 }
 
 /// What must come of a sample.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(
+    validation = Rule::new("!has(self.message) || self.outcome == 'Deliver'").message("message may only be set with outcome Deliver: nothing else makes a message"),
+    validation = Rule::new("!has(self.reason) || self.outcome == 'DeadLetter'").message("reason may only be set with outcome DeadLetter")
+)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Expectation {
-    /// The outcome. A body of several events has the outcome when each of them has it.
+    /// The outcome. `Deliver`: a message in the queue. `DeadLetter`: a dead letter. `Filter`: dropped by the filter.
+    /// `Reject`: not accepted; such a sample is sent unsigned. A body of several events has the outcome when each has it.
     pub outcome: ExpectedOutcome,
     /// With `Deliver`: fields the message must have, at least; objects are compared field by field, anything else as a whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -282,11 +310,11 @@ pub struct QueueSettings {
     pub visibility_timeout: Option<DurationText>,
     /// How often an event may be received before it moves to the dead letters. Default: 10.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 1000))]
+    #[schemars(range(min = 1, max = 1000), extend("format" = "int32"))]
     pub max_receive_count: Option<u16>,
     /// The largest message in bytes. Default: 262144 (256 KiB), which every reader takes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1_024, max = 1_048_576))]
+    #[schemars(range(min = 1_024, max = 1_048_576), extend("format" = "int32"))]
     pub max_message_bytes: Option<u32>,
 }
 
@@ -300,14 +328,66 @@ pub struct EventSourceStatus {
     pub observed_generation: Option<i64>,
     /// The state, in the words of `ConditionType` and `Reason`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(
-        length(max = 16),
-        extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"])
-    )]
+    #[schemars(schema_with = "conditions")]
     pub conditions: Vec<Condition>,
 }
 
 /// An object of any shape: what a message has is the user's business, so the API server keeps what it does not know.
 fn any_object(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-    schemars::json_schema!({"type": "object", "x-kubernetes-preserve-unknown-fields": true})
+    schemars::json_schema!({
+        "type": "object",
+        "maxProperties": 256,
+        "x-kubernetes-preserve-unknown-fields": true
+    })
+}
+
+/// Header name → value.
+fn sample_headers(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({
+        "type": "object",
+        "maxProperties": 32,
+        "additionalProperties": {"type": "string", "maxLength": 4096}
+    })
+}
+
+/// `metav1.Condition` with its bounds, which the generated type leaves out.
+fn conditions(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({
+        "type": "array",
+        "maxItems": 16,
+        "x-kubernetes-list-type": "map",
+        "x-kubernetes-list-map-keys": ["type"],
+        "items": {
+            "type": "object",
+            "description": "One aspect of the state.",
+            "required": ["type", "status", "reason", "message", "lastTransitionTime"],
+            "properties": {
+                "type": {"type": "string", "maxLength": 316, "description": "Which aspect, as `Ready`."},
+                "status": {
+                    "type": "string",
+                    "enum": ["True", "False", "Unknown"],
+                    "description": "Whether it holds."
+                },
+                "reason": {
+                    "type": "string",
+                    "minLength": 1,
+                    "maxLength": 1024,
+                    "pattern": "^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$",
+                    "description": "Why, in one word of the documented list."
+                },
+                "message": {"type": "string", "maxLength": 32768, "description": "Why, for people."},
+                "lastTransitionTime": {
+                    "type": "string",
+                    "format": "date-time",
+                    "description": "When the status changed last."
+                },
+                "observedGeneration": {
+                    "type": "integer",
+                    "format": "int64",
+                    "minimum": 0,
+                    "description": "The generation this condition speaks of."
+                }
+            }
+        }
+    })
 }

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -27,12 +28,15 @@ pub struct Verification {
     pub id: Option<String>,
     /// Values that must match a regular expression before anything is verified, as `header:NAME: ^1$`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 8))]
+    #[schemars(schema_with = "required_values")]
     pub require: BTreeMap<String, String>,
 }
 
 /// Primitives that must all hold.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(
+    validation = Rule::new("self.all.exists(p, !has(p.bodyDigest))").message("bodyDigest alone proves nothing, anybody can compute it: add hmac, digest, token or pubkey beside it")
+)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AllOf {
     /// Each primitive must hold.
@@ -41,7 +45,10 @@ pub struct AllOf {
 }
 
 /// One way of proof. Exactly one of its fields is set.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(
+    validation = Rule::new("[has(self.hmac), has(self.digest), has(self.token), has(self.bodyDigest), has(self.pubkey)].exists_one(x, x)").message("exactly one of hmac, digest, token, bodyDigest, pubkey must be set")
+)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Primitive {
     /// A keyed MAC of signed content.
@@ -62,13 +69,18 @@ pub struct Primitive {
 }
 
 /// A keyed MAC (RFC 2104) of signed content.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(
+    validation = Rule::new("!has(self.key) || !has(self.keyTemplate)").message("key and keyTemplate exclude each other: the template already says how the key is made")
+)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Hmac {
     /// The hash function; never taken from the request.
     pub hash: Hash,
-    /// How the secret becomes the key. Default: its UTF-8 bytes.
+    /// How the secret becomes the key. `Utf8`: its bytes as they are. `Whsec`: base64 after an optional `whsec_` (Standard
+    /// Webhooks). `Base64` and `Hex`: decoded. Default: `Utf8`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "KeyEncoding")]
     pub key: Option<KeyEncoding>,
     /// The key as a template, where it is more than the secret, as in `{ts}{secret}`. Excludes `key`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -93,7 +105,10 @@ pub struct Hmac {
 }
 
 /// A plain hash over content that contains `{secret}`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(
+    validation = Rule::new("self.sign.contains('{secret}')").message("sign must contain {secret}: a hash without it can be computed by anybody")
+)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Digest {
     /// The hash function.
@@ -120,9 +135,11 @@ pub struct Token {
     pub from: String,
     /// The word before the token, compared without case. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "TokenScheme")]
     pub scheme: Option<TokenScheme>,
     /// How the token is encoded. Default: not at all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "TokenDecode")]
     pub decode: Option<TokenDecode>,
     /// Every value found must be the token, not only one of them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -169,7 +186,13 @@ pub struct Pubkey {
 
 /// Where signatures are found. One of `from`, `anyOf`, `series` is set. Every signature found is tried against every
 /// valid secret; at most 16 are looked at.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(
+    validation = Rule::new("[has(self.from), has(self.anyOf), has(self.series)].exists_one(x, x)").message("exactly one of from, anyOf, series must be set"),
+    validation = Rule::new("has(self.list) == has(self.item)").message("list and item go together: the separator of the list, and the text before each signature in it"),
+    validation = Rule::new("!has(self.keyed) || !has(self.list)").message("keyed and list exclude each other: a keyed value already is a list"),
+    validation = Rule::new("has(self.from) || (!has(self.list) && !has(self.keyed))").message("list and keyed need from: they say how that one value is made up")
+)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SignatureSource {
     /// One value: `header:NAME`, `query:NAME` or `json:/POINTER`.
@@ -193,7 +216,7 @@ pub struct SignatureSource {
     pub keyed: Option<KeyedSignature>,
     /// Several values, each a signature: `[header:A, header:B]`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 8), inner(length(min = 6, max = 256)))]
+    #[schemars(length(min = 1, max = 8), inner(length(min = 6, max = 256)))]
     pub any_of: Vec<String>,
     /// Numbered headers, each a signature.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -227,7 +250,7 @@ pub struct SignatureSeries {
     #[schemars(length(min = 4, max = 128))]
     pub header: String,
     /// The highest number looked at.
-    #[schemars(range(min = 1, max = 100))]
+    #[schemars(range(min = 1, max = 100), extend("format" = "int32"))]
     pub max: u8,
 }
 
@@ -333,4 +356,13 @@ pub enum TimeUnit {
     Milliseconds,
     /// RFC 3339, as `2026-01-02T03:04:05Z`.
     Iso8601,
+}
+
+/// Value source → regular expression.
+fn required_values(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({
+        "type": "object",
+        "maxProperties": 8,
+        "additionalProperties": {"type": "string", "minLength": 1, "maxLength": 256}
+    })
 }

@@ -1,0 +1,52 @@
+//! The CustomResourceDefinitions as YAML: what `crdgen` prints and what is committed in `crds/*.yaml`.
+
+use kube::CustomResourceExt;
+use serde_json::Value;
+
+use crate::EventSource;
+
+/// The committed CustomResourceDefinition of `EventSource`, for whoever installs it or checks objects against its schema.
+pub const EVENT_SOURCE_YAML: &str = include_str!("../eventsources.events.mozdef.io.yaml");
+
+const HEADER: &str = "# Generated from crds/src by `make generate`; do not edit.\n";
+
+/// File name (in `crds/`) and content of every definition, made from the Rust types.
+///
+/// # Errors
+/// When a definition cannot be written as YAML.
+pub fn generate() -> Result<Vec<(&'static str, String)>, serde_yaml::Error> {
+    let mut definition =
+        serde_yaml::to_value(EventSource::crd()).and_then(serde_yaml::from_value::<Value>)?;
+    simplify(&mut definition);
+    let yaml = serde_yaml::to_string(&definition)?;
+    Ok(vec![(
+        "eventsources.events.mozdef.io.yaml",
+        format!("{HEADER}{yaml}"),
+    )])
+}
+
+/// What the derive writes and a reader stumbles over: an optional field is left out, not null (`nullable` would let
+/// `provider: null` pass for a provider), and the bounds of whole numbers are whole.
+fn simplify(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            if members.get("nullable") == Some(&Value::Bool(true)) {
+                members.remove("nullable");
+            }
+            for bound in ["minimum", "maximum"] {
+                if let Some(whole) = members.get(bound).and_then(Value::as_f64).and_then(whole) {
+                    members.insert(bound.to_owned(), whole.into());
+                }
+            }
+            members.values_mut().for_each(simplify);
+        }
+        Value::Array(elements) => elements.iter_mut().for_each(simplify),
+        _ => {}
+    }
+}
+
+#[allow(clippy::cast_possible_truncation, clippy::float_cmp)]
+fn whole(number: f64) -> Option<i64> {
+    let whole = number as i64;
+    (whole as f64 == number).then_some(whole)
+}
