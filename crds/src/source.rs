@@ -16,9 +16,13 @@ use crate::verification::Verification;
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[x_kube(
     validation = Rule::new("!has(self.mozdef) || !has(self.format) || self.format == 'MozDef'").message("mozdef may only be set with format MozDef (the default)"),
-    validation = Rule::new("!oldSelf.hasValue() || self.?queue.?name == oldSelf.?queue.?name")
-        .message("queue.name cannot be added, changed or removed once the source exists: what is in the old queue would be left behind")
-        .optional_old_self(true)
+    // The spec is always there, so a plain transition rule on it sees a name that is added, changed or removed.
+    validation = Rule::new(
+        "has(self.queue) && has(self.queue.name) \
+         ? has(oldSelf.queue) && has(oldSelf.queue.name) && self.queue.name == oldSelf.queue.name \
+         : !has(oldSelf.queue) || !has(oldSelf.queue.name)"
+    )
+    .message("queue.name cannot be added, changed or removed once the source exists: what is in the old queue would be left behind"),
 )]
 #[kube(
     group = "events.mozdef.io",
