@@ -12,11 +12,11 @@ use serde_json::Value as SerdeValue;
 use super::{Document, Elements, Kind, Members, Node, Value, text, value};
 
 /// The tape as a representation of JSON.
-pub struct Tape;
+pub(crate) struct Tape;
 
 /// A value of a document, or a member's name where `propertyNames` judges names.
 #[derive(Clone, Copy, Debug)]
-pub enum TapeNode<'a> {
+pub(crate) enum TapeNode<'a> {
     /// A value of a document.
     Value(Node<'a>),
     /// A name, decoded.
@@ -24,7 +24,7 @@ pub enum TapeNode<'a> {
 }
 
 /// A name that is looked up often: its hash is made once.
-pub struct PreparedName {
+pub(crate) struct PreparedName {
     hash: u32,
     name: Box<str>,
 }
@@ -190,10 +190,10 @@ fn read_again(bytes: &[u8]) -> SerdeValue {
 }
 
 /// An object of a document.
-pub struct TapeObject<'a>(Node<'a>);
+pub(crate) struct TapeObject<'a>(Node<'a>);
 
 /// The members of an object.
-pub struct TapeMembers<'a>(Option<Members<'a>>);
+pub(crate) struct TapeMembers<'a>(Option<Members<'a>>);
 
 impl<'a> Object<'a, Tape> for TapeObject<'a> {
     type Node = TapeNode<'a>;
@@ -234,10 +234,10 @@ impl<'a> Iterator for TapeMembers<'a> {
 }
 
 /// An array of a document.
-pub struct TapeArray<'a>(Node<'a>);
+pub(crate) struct TapeArray<'a>(Node<'a>);
 
 /// The elements of an array.
-pub struct TapeElements<'a>(Option<Elements<'a>>);
+pub(crate) struct TapeElements<'a>(Option<Elements<'a>>);
 
 impl<'a> Array<'a, Tape> for TapeArray<'a> {
     type Node = TapeNode<'a>;
@@ -261,7 +261,7 @@ impl<'a> Iterator for TapeElements<'a> {
 }
 
 /// A number of a document: its digits.
-pub struct TapeNumber<'a>(Cow<'a, str>);
+pub(crate) struct TapeNumber<'a>(Cow<'a, str>);
 
 impl JsonNumber for TapeNumber<'_> {
     fn as_u64(&self) -> Option<u64> {

@@ -152,8 +152,7 @@ fn many_equal_or_colliding_names_cost_no_square() {
     );
     assert_eq!(document.root().members().expect("object").count(), 150_000);
 
-    // Eight-byte names whose words differ by what the hash multiplies away collide in its upper half at will; equal
-    // names are the worst case of it.
+    // Names with one hash are sorted too.
     let equal = "\"same\":1,".repeat(150_000);
     let document = parsed(&format!("{{{equal}\"same\":2}}"));
     assert_eq!(ascii(&document), "{\"same\":2}");
@@ -233,7 +232,7 @@ fn parts_share_the_bytes_of_the_whole() {
     assert_eq!(document.bytes(), b"{\"items\": [ {\"n\": 1.0} , 2] }");
     let part = document.pointer("/items/0").expect("there").document();
     assert_eq!(part.shared_bytes(), Bytes::from_static(b"{\"n\": 1.0}"));
-    assert_eq!(part.shared_bytes().as_ptr(), bytes[12..].as_ptr());
+    assert_eq!(part.shared_bytes().as_ptr(), bytes[13..].as_ptr());
     assert_eq!(part.node_count(), 3);
     assert_eq!(
         part.pointer("/n").and_then(Node::scalar_text).as_deref(),
