@@ -166,6 +166,19 @@ pub trait Queue: Send + Sync {
         visibility: Duration,
     ) -> Result<Vec<Delivery>, QueueError>;
 
+    /// Messages in the order they were kept, at most `max`, after the one with the id `after` (none: from the oldest),
+    /// whether free or held. Costs no receive where the backend can peek: then handles are empty. A backend that cannot
+    /// receives them with a long visibility and remembers their handles for [`Queue::take`].
+    async fn scan(&self, lane: Lane, after: Option<String>, max: usize) -> Result<Vec<Delivery>, QueueError>;
+
+    /// Receives one message by its id and hides it for `visibility`. None where it is deleted or somebody else holds it.
+    async fn take(
+        &self,
+        lane: Lane,
+        message_id: &str,
+        visibility: Duration,
+    ) -> Result<Option<Delivery>, QueueError>;
+
     /// Deletes a received message for good.
     async fn delete(&self, lane: Lane, handle: &str) -> Result<(), QueueError>;
 

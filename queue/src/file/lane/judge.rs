@@ -1,0 +1,76 @@
+//! Whether bytes that are no record are an unfinished write or damage. Pure.
+//!
+//! In: the bytes of a segment. Out: its records, and the first broken place with a verdict.
+
+use std::path::Path;
+
+use crate::file::record::{self, Broken, Place, Record};
+
+/// The records of a segment up to the first broken place.
+pub(crate) struct Scan {
+    /// Records with their offsets.
+    pub(crate) records: Vec<(u64, Record)>,
+    /// Behind the last of them.
+    pub(crate) end: u64,
+    /// What is behind it; none where the segment ends there.
+    pub(crate) broken: Option<Broken>,
+}
+
+impl Scan {
+    /// Reads all of a segment.
+    pub(crate) fn of(segment: u64, bytes: &[u8]) -> Self {
+        let mut records = Vec::new();
+        let mut at = 0;
+        let broken = loop {
+            if at == bytes.len() {
+                break None;
+            }
+            match record::decode(
+                Place {
+                    segment,
+                    offset: at as u64,
+                },
+                &bytes[at..],
+            ) {
+                Ok(record) => {
+                    let length = record.length as usize;
+                    records.push((at as u64, record));
+                    at += length;
+                }
+                Err(broken) => break Some(broken),
+            }
+        };
+        Self {
+            records,
+            end: at as u64,
+            broken,
+        }
+    }
+
+    /// Whether the broken place was durable once: a later write came behind it, or the journal says so and the bytes are
+    /// there. Otherwise a write was cut off, whose sender was told nothing. What a later version wrote is never cut.
+    pub(crate) fn is_damage(&self, segment: u64, bytes: &[u8], durable: Option<u64>) -> bool {
+        if matches!(self.broken, Some(Broken::Version(_))) {
+            return true;
+        }
+        let start = Place { segment, offset: 0 };
+        let mut from = self.end as usize + 1;
+        while let Some((at, record)) = record::find(start, bytes, from) {
+            if record.batch > self.end {
+                return true;
+            }
+            from = at + record.length as usize;
+        }
+        durable.is_some_and(|end| end > self.end && bytes.len() as u64 >= end)
+    }
+}
+
+/// What was found in place of a record, and what to do.
+pub(crate) fn damage_message(found: &str, path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    format!(
+        "expected a record, found {found}; nothing was changed. `mef queue` and `mef dlq ls` still read what is whole. To \
+         go on without this segment, stop the process and move the file out of its folder (mv {} {name}.damaged)",
+        path.display()
+    )
+}
