@@ -1,0 +1,460 @@
+//! From the words of a preset or a user to a verifier. Everything that can be known to be wrong before the first request
+//! is found here, all of it at once, each with the path of its field.
+
+use mef_crds::{
+    AllOf, BodyDigest, Digest, Hash, Hmac, Primitive as Words, Pubkey, PubkeyAlgorithm, Token, UrlVariant,
+    Verification, Webhook,
+};
+use ring::{digest, hmac};
+
+use crate::diagnostics::Problem;
+use crate::verify::pattern::Pattern;
+use crate::verify::primitive::{self, Kind, MacKey, Primitive, Scheme, Signed};
+use crate::verify::signature::Signatures;
+use crate::verify::template::{Piece, Template};
+use crate::verify::value::ValueSource;
+use crate::verify::{Alternative, TimestampRule, Verifier};
+
+const ALTERNATIVES: usize = 4;
+
+impl Verifier {
+    /// Checks a verification for one source. `verification` is the preset's or the user's own, `webhook` the source's.
+    ///
+    /// # Errors
+    /// Every problem at once, with the path of its field.
+    pub fn compile(verification: &Verification, webhook: &Webhook) -> Result<Self, Vec<Problem>> {
+        let root = match &webhook.provider {
+            Some(name) => format!("preset {name}: verification"),
+            None => "spec.webhook.verification".to_owned(),
+        };
+        let (verifier, mut problems) = Compiler::new(verification, root).run();
+        let Some(mut verifier) = verifier else {
+            return Err(problems);
+        };
+        verifier.public_url.clone_from(&webhook.public_url);
+        if verifier.public_url.is_none() && verifier.reads_url() {
+            problems.push(
+                Problem::error(
+                    "spec.webhook.publicUrl",
+                    "the signature covers the URL, and the URL under which the sender knows the endpoint is not set",
+                )
+                .help("set spec.webhook.publicUrl; it is never taken from the Host header, which a caller chooses"),
+            );
+        }
+        verifier.set_tolerance(webhook, &mut problems);
+        let (errors, warnings): (Vec<_>, Vec<_>) = problems
+            .into_iter()
+            .partition(|problem| problem.level == crate::diagnostics::Level::Error);
+        if errors.is_empty() {
+            verifier.warnings = warnings;
+            Ok(verifier)
+        } else {
+            Err(errors.into_iter().chain(warnings).collect())
+        }
+    }
+
+    /// Checks a verification by itself: what a source adds (URL, tolerance) is left open.
+    pub(crate) fn compile_words(verification: &Verification, root: &str) -> (Option<Self>, Vec<Problem>) {
+        Compiler::new(verification, root.to_owned()).run()
+    }
+
+    fn reads_url(&self) -> bool {
+        self.primitives().any(|primitive| match &primitive.kind {
+            Kind::Signed(signed) => signed.templates().any(Template::reads_url),
+            Kind::Token(_) | Kind::BodyDigest(_) => false,
+        })
+    }
+
+    fn set_tolerance(&mut self, webhook: &Webhook, problems: &mut Vec<Problem>) {
+        let Some(tolerance) = &webhook.tolerance else {
+            return;
+        };
+        match (&mut self.timestamp, tolerance.to_duration()) {
+            (Some(rule), Ok(tolerance)) => rule.tolerance = Some(tolerance),
+            (None, _) => problems.push(
+                Problem::error(
+                    "spec.webhook.tolerance",
+                    "the sender signs no time, so there is no age to judge",
+                )
+                .help("remove spec.webhook.tolerance"),
+            ),
+            (_, Err(error)) => problems.push(Problem::error("spec.webhook.tolerance", error.to_string())),
+        }
+    }
+}
+
+struct Compiler<'w> {
+    words: &'w Verification,
+    root: String,
+    problems: Vec<Problem>,
+}
+
+impl<'w> Compiler<'w> {
+    fn new(words: &'w Verification, root: String) -> Self {
+        Self {
+            words,
+            root,
+            problems: Vec::new(),
+        }
+    }
+
+    fn run(mut self) -> (Option<Verifier>, Vec<Problem>) {
+        let count = self.words.any.len();
+        if count == 0 || count > ALTERNATIVES {
+            self.error(
+                "any",
+                format!(
+                    "has {count} alternatives: expected 1 to {ALTERNATIVES}, or nothing proves a request"
+                ),
+            );
+        }
+        let timestamp = self.timestamp();
+        let id = self.words.id.as_ref().and_then(|text| self.source("id", text));
+        let require = self.require();
+        let alternatives = (0..count).map(|index| self.alternative(index)).collect();
+        let verifier = Verifier {
+            alternatives,
+            timestamp,
+            id,
+            require,
+            public_url: None,
+            warnings: Vec::new(),
+        };
+        self.check_timestamp(&verifier);
+        let failed = crate::diagnostics::has_errors(&self.problems);
+        ((!failed).then_some(verifier), self.problems)
+    }
+
+    fn error(&mut self, field: &str, message: impl Into<String>) {
+        self.problems
+            .push(Problem::error(format!("{}.{field}", self.root), message));
+    }
+
+    fn source(&mut self, field: &str, text: &str) -> Option<ValueSource> {
+        match text.parse() {
+            Ok(ValueSource::SignatureTimestamp) => {
+                self.error(field, "sig.ts is only known to timestamp.from");
+                None
+            }
+            Ok(source) => Some(source),
+            Err(error) => {
+                self.error(field, error.to_string());
+                None
+            }
+        }
+    }
+
+    fn timestamp(&mut self) -> Option<TimestampRule> {
+        let words = self.words.timestamp.as_ref()?;
+        let source = match words.from.as_str() {
+            "sig.ts" => Some(ValueSource::SignatureTimestamp),
+            text => self.source("timestamp.from", text),
+        };
+        let tolerance = match words.tolerance.as_ref().map(mef_crds::DurationText::to_duration) {
+            None => None,
+            Some(Ok(tolerance)) => Some(tolerance),
+            Some(Err(error)) => {
+                self.error("timestamp.tolerance", error.to_string());
+                None
+            }
+        };
+        Some(TimestampRule {
+            source: source?,
+            unit: words.unit,
+            tolerance,
+        })
+    }
+
+    fn require(&mut self) -> Vec<(ValueSource, Pattern)> {
+        let mut required = Vec::new();
+        for (text, regex) in &self.words.require {
+            let field = format!("require[{text}]");
+            let source = self.source(&field, text);
+            match Pattern::parse(regex) {
+                Ok(pattern) => required.extend(source.map(|source| (source, pattern))),
+                Err(error) => self.error(&field, error.to_string()),
+            }
+        }
+        required
+    }
+
+    fn alternative(&mut self, index: usize) -> Alternative {
+        let AllOf { all } = &self.words.any[index];
+        let field = format!("any[{index}]");
+        if all.is_empty() {
+            self.error(
+                &format!("{field}.all"),
+                "is empty: an alternative without a primitive would accept anything",
+            );
+        }
+        let primitives: Vec<Primitive> = all
+            .iter()
+            .enumerate()
+            .filter_map(|(index, words)| self.primitive(&format!("{field}.all[{index}]"), words))
+            .collect();
+        for primitive in &primitives {
+            let Kind::BodyDigest(digest) = &primitive.kind else {
+                continue;
+            };
+            let covered = primitives.iter().any(|other| match &other.kind {
+                Kind::Signed(signed) => signed.sign.covers(&digest.source),
+                Kind::Token(_) | Kind::BodyDigest(_) => false,
+            });
+            if !covered {
+                self.error(
+                    &primitive.field,
+                    format!(
+                        "nothing beside it signs {}, so anybody can put the right hash there: add a signature \
+                         that covers it",
+                        digest.source
+                    ),
+                );
+            }
+        }
+        Alternative { primitives }
+    }
+
+    fn primitive(&mut self, field: &str, words: &Words) -> Option<Primitive> {
+        let Words {
+            hmac,
+            digest,
+            token,
+            body_digest,
+            pubkey,
+        } = words;
+        let (name, kind) = match (hmac, digest, token, body_digest, pubkey) {
+            (Some(words), None, None, None, None) => ("hmac", self.hmac(&format!("{field}.hmac"), words)),
+            (None, Some(words), None, None, None) => {
+                ("digest", self.digest(&format!("{field}.digest"), words))
+            }
+            (None, None, Some(words), None, None) => ("token", self.token(&format!("{field}.token"), words)),
+            (None, None, None, Some(words), None) => (
+                "bodyDigest",
+                self.body_digest(&format!("{field}.bodyDigest"), words),
+            ),
+            (None, None, None, None, Some(words)) => {
+                ("pubkey", self.pubkey(&format!("{field}.pubkey"), words))
+            }
+            _ => {
+                self.error(
+                    field,
+                    "exactly one of hmac, digest, token, bodyDigest and pubkey must be set",
+                );
+                return None;
+            }
+        };
+        Some(Primitive {
+            field: format!("{field}.{name}"),
+            kind: kind?,
+        })
+    }
+
+    fn hmac(&mut self, field: &str, words: &Hmac) -> Option<Kind> {
+        let sign = self.sign(&format!("{field}.sign"), &words.sign, false);
+        let key = match (&words.key, &words.key_template) {
+            (Some(_), Some(_)) => {
+                self.error(field, "key and keyTemplate exclude each other");
+                None
+            }
+            (_, Some(text)) => self
+                .sign(&format!("{field}.keyTemplate"), text, true)
+                .map(MacKey::Template),
+            (key, None) => Some(MacKey::Secret(key.unwrap_or_default())),
+        };
+        let signatures = self.signatures(field, &words.signature);
+        let variants = [None]
+            .into_iter()
+            .chain(words.url_variants.iter().copied().map(Some))
+            .collect();
+        Some(Kind::Signed(Signed {
+            scheme: Scheme::Hmac {
+                algorithm: match words.hash {
+                    Hash::Sha1 => hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
+                    Hash::Sha256 => hmac::HMAC_SHA256,
+                    Hash::Sha512 => hmac::HMAC_SHA512,
+                },
+                key: key?,
+            },
+            sign: self.with_variants(field, sign?, &words.url_variants)?,
+            signatures: signatures?,
+            encoding: words.encoding,
+            variants,
+            usage: usage(words.secret.as_ref(), "signing"),
+        }))
+    }
+
+    fn with_variants(&mut self, field: &str, sign: Template, variants: &[UrlVariant]) -> Option<Template> {
+        if !variants.is_empty() && !sign.reads_url() {
+            self.error(
+                &format!("{field}.urlVariants"),
+                "is set and the signed content has no {url}",
+            );
+            return None;
+        }
+        Some(sign)
+    }
+
+    fn digest(&mut self, field: &str, words: &Digest) -> Option<Kind> {
+        let sign = self.sign(&format!("{field}.sign"), &words.sign, true);
+        let signatures = self.signatures(field, &words.signature);
+        Some(Kind::Signed(Signed {
+            scheme: Scheme::Digest(hash_algorithm(words.hash)),
+            sign: sign?,
+            signatures: signatures?,
+            encoding: words.encoding,
+            variants: vec![None],
+            usage: usage(words.secret.as_ref(), "signing"),
+        }))
+    }
+
+    fn pubkey(&mut self, field: &str, words: &Pubkey) -> Option<Kind> {
+        let sign = self.sign(&format!("{field}.sign"), &words.sign, false);
+        let signatures = self.signatures(field, &words.signature);
+        Some(Kind::Signed(Signed {
+            scheme: match words.algorithm {
+                PubkeyAlgorithm::Ed25519 => Scheme::Ed25519(words.key),
+            },
+            sign: sign?,
+            signatures: signatures?,
+            encoding: words.encoding,
+            variants: vec![None],
+            usage: usage(words.secret.as_ref(), "signing"),
+        }))
+    }
+
+    fn token(&mut self, field: &str, words: &Token) -> Option<Kind> {
+        let source = self.source(&format!("{field}.from"), &words.from)?;
+        Some(Kind::Token(primitive::Token {
+            source,
+            scheme: words.scheme,
+            decode: words.decode,
+            each: words.each,
+            usage: usage(words.secret.as_ref(), "token"),
+        }))
+    }
+
+    fn body_digest(&mut self, field: &str, words: &BodyDigest) -> Option<Kind> {
+        let source = self.source(&format!("{field}.expect"), &words.expect)?;
+        Some(Kind::BodyDigest(primitive::BodyDigest {
+            algorithm: hash_algorithm(words.hash),
+            source,
+            encoding: words.encoding,
+        }))
+    }
+
+    fn signatures(&mut self, field: &str, words: &mef_crds::SignatureSource) -> Option<Signatures> {
+        let field = format!("{}.{field}.signature", self.root);
+        Signatures::compile(words, &field, &mut self.problems)
+    }
+
+    /// A template; `keyed` ones must contain `{secret}`, others must not.
+    fn sign(&mut self, field: &str, text: &str, keyed: bool) -> Option<Template> {
+        let template = match Template::parse(text) {
+            Ok(template) => template,
+            Err(error) => {
+                self.error(field, error.to_string());
+                return None;
+            }
+        };
+        let before = self.problems.len();
+        match (keyed, template.has(&Piece::Secret)) {
+            (true, false) => self.error(
+                field,
+                format!("{text:?} has no {{secret}}: anybody could compute it"),
+            ),
+            (false, true) => self.error(
+                field,
+                format!(
+                    "{text:?} signs the secret itself; {{secret}} belongs in digest.sign and hmac.keyTemplate"
+                ),
+            ),
+            _ => {}
+        }
+        // A key template may be the secret alone in other words; signed content may not be a constant.
+        if !template.reads_request() && !field.ends_with(".keyTemplate") {
+            self.error(field, format!("{text:?} signs nothing of the request"));
+        }
+        if template.has(&Piece::Timestamp) && self.words.timestamp.is_none() {
+            self.error(
+                field,
+                format!("{text:?} has {{ts}}, and verification.timestamp does not say where it is"),
+            );
+        }
+        if template.has(&Piece::Id) && self.words.id.is_none() {
+            self.error(
+                field,
+                format!("{text:?} has {{id}}, and verification.id does not say where it is"),
+            );
+        }
+        (self.problems.len() == before).then_some(template)
+    }
+
+    /// A time that is judged must be signed, or a replay only needs a new one.
+    fn check_timestamp(&mut self, verifier: &Verifier) {
+        let Some(rule) = &verifier.timestamp else {
+            return;
+        };
+        for (index, alternative) in verifier.alternatives.iter().enumerate() {
+            let signed = || {
+                alternative
+                    .primitives
+                    .iter()
+                    .filter_map(|primitive| match &primitive.kind {
+                        Kind::Signed(signed) => Some(signed),
+                        Kind::Token(_) | Kind::BodyDigest(_) => None,
+                    })
+            };
+            let field = format!("any[{index}]");
+            if rule.source == ValueSource::SignatureTimestamp
+                && !signed().any(|signed| signed.signatures.has_timestamp())
+            {
+                self.error(
+                    &field,
+                    "timestamp.from is sig.ts, and no signature.keyed.timestamp of this alternative names its key",
+                );
+            }
+            let covered = signed().any(|signed| {
+                signed
+                    .templates()
+                    .any(|template| template.has(&Piece::Timestamp) || template.covers(&rule.source))
+            });
+            if rule.tolerance.is_some() && !covered {
+                self.problems.push(
+                    Problem::warning(
+                        format!("{}.{field}", self.root),
+                        format!(
+                            "{} is not signed, so a replayed request only needs a new time",
+                            rule.source
+                        ),
+                    )
+                    .help("put {ts} into the signed content where the sender signs it"),
+                );
+            }
+        }
+    }
+}
+
+impl Signed {
+    fn templates(&self) -> impl Iterator<Item = &Template> {
+        let key = match &self.scheme {
+            Scheme::Hmac {
+                key: MacKey::Template(template),
+                ..
+            } => Some(template),
+            Scheme::Hmac { .. } | Scheme::Digest(_) | Scheme::Ed25519(_) => None,
+        };
+        [&self.sign].into_iter().chain(key)
+    }
+}
+
+fn usage(given: Option<&String>, default: &str) -> String {
+    given.cloned().unwrap_or_else(|| default.to_owned())
+}
+
+fn hash_algorithm(hash: Hash) -> &'static digest::Algorithm {
+    match hash {
+        Hash::Sha1 => &digest::SHA1_FOR_LEGACY_USE_ONLY,
+        Hash::Sha256 => &digest::SHA256,
+        Hash::Sha512 => &digest::SHA512,
+    }
+}

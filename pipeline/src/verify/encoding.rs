@@ -1,0 +1,176 @@
+//! Bytes as requests and secrets write them. Only decoded bytes are ever compared, so case and padding do not matter.
+
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
+use base64::engine::{DecodePaddingMode, general_purpose};
+use mef_crds::{Encoding, KeyEncoding, PubkeyEncoding};
+use zeroize::Zeroizing;
+
+/// Trailing bits must be zero: two texts for the same bytes would let a signature be altered unseen.
+const LENIENT: GeneralPurposeConfig =
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
+const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
+
+/// A secret that cannot be the key its primitive needs. It never shows the secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UnusableKey {
+    /// Nothing is left once it is decoded.
+    #[error("it is empty: anybody can sign with an empty key")]
+    Empty,
+    /// Not base64.
+    #[error("it is not base64 (standard alphabet)")]
+    NotBase64,
+    /// Not hexadecimal.
+    #[error("it is not hexadecimal")]
+    NotHex,
+    /// A public key where a shared secret belongs. Taking it would let everybody who knows the public key sign.
+    #[error("it is a public or private key (whpk_, whsk_), not a shared secret (whsec_)")]
+    NotShared,
+    /// Not marked as a public key.
+    #[error("it does not start with whpk_, so it is not a public key")]
+    NotPublic,
+    /// Not the length of an Ed25519 key.
+    #[error("it is not 32 bytes long, as an Ed25519 public key is")]
+    WrongLength,
+}
+
+/// Bytes of a signature or hash; `None` when the text is not of that encoding.
+pub(crate) fn decode(encoding: Encoding, text: &str) -> Option<Vec<u8>> {
+    match encoding {
+        Encoding::Hex => decode_hex(text),
+        Encoding::Base64 => decode_base64(text),
+    }
+}
+
+/// A signature or hash as senders write it: lower case, padded.
+pub(crate) fn encode(encoding: Encoding, bytes: &[u8]) -> String {
+    match encoding {
+        Encoding::Hex => encode_hex(bytes),
+        Encoding::Base64 => general_purpose::STANDARD.encode(bytes),
+    }
+}
+
+/// Base64 of either alphabet, with or without padding.
+pub(crate) fn decode_base64(text: &str) -> Option<Vec<u8>> {
+    let engine = if text.contains(['-', '_']) {
+        URL_SAFE
+    } else {
+        STANDARD
+    };
+    engine.decode(text).ok()
+}
+
+/// The MAC key a secret stands for; never empty.
+pub(crate) fn mac_key(encoding: KeyEncoding, secret: &[u8]) -> Result<Zeroizing<Vec<u8>>, UnusableKey> {
+    let key = match encoding {
+        KeyEncoding::Utf8 => secret.to_vec(),
+        KeyEncoding::Base64 => key_base64(secret)?,
+        KeyEncoding::Hex => key_hex(secret)?,
+        KeyEncoding::Whsec => {
+            if secret.starts_with(b"whpk_") || secret.starts_with(b"whsk_") {
+                return Err(UnusableKey::NotShared);
+            }
+            key_base64(secret.strip_prefix(b"whsec_").unwrap_or(secret))?
+        }
+    };
+    if key.is_empty() {
+        return Err(UnusableKey::Empty);
+    }
+    Ok(Zeroizing::new(key))
+}
+
+/// The raw Ed25519 public key a secret entry holds.
+pub(crate) fn public_key(encoding: PubkeyEncoding, entry: &[u8]) -> Result<Vec<u8>, UnusableKey> {
+    let key = match encoding {
+        PubkeyEncoding::Whpk => key_base64(entry.strip_prefix(b"whpk_").ok_or(UnusableKey::NotPublic)?)?,
+        PubkeyEncoding::Base64 => key_base64(entry)?,
+        PubkeyEncoding::Hex => key_hex(entry)?,
+    };
+    if key.len() != ring::signature::ED25519_PUBLIC_KEY_LEN {
+        return Err(UnusableKey::WrongLength);
+    }
+    Ok(key)
+}
+
+fn key_base64(text: &[u8]) -> Result<Vec<u8>, UnusableKey> {
+    STANDARD.decode(text).map_err(|_| UnusableKey::NotBase64)
+}
+
+fn key_hex(text: &[u8]) -> Result<Vec<u8>, UnusableKey> {
+    std::str::from_utf8(text)
+        .ok()
+        .and_then(decode_hex)
+        .ok_or(UnusableKey::NotHex)
+}
+
+fn decode_hex(text: &str) -> Option<Vec<u8>> {
+    let digits = text.as_bytes();
+    if !digits.len().is_multiple_of(2) {
+        return None;
+    }
+    let nibble = |digit: u8| {
+        char::from(digit)
+            .to_digit(16)
+            .and_then(|value| u8::try_from(value).ok())
+    };
+    digits
+        .chunks_exact(2)
+        .map(|pair| Some((nibble(pair[0])? << 4) | nibble(pair[1])?))
+        .collect()
+}
+
+fn encode_hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        text.push(char::from(DIGITS[usize::from(byte & 15)]));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn case_and_padding_do_not_matter() {
+        assert_eq!(decode(Encoding::Hex, "0aFF"), Some(vec![10, 255]));
+        for text in ["+/8=", "+/8", "-_8=", "-_8"] {
+            assert_eq!(decode(Encoding::Base64, text), Some(vec![0xfb, 0xff]), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_of_the_encoding_is_refused() {
+        for text in ["0", "0g", "0x", " 00", "é"] {
+            assert_eq!(decode(Encoding::Hex, text), None, "{text}");
+        }
+        for text in ["+/9=", "+/8= ", "+_8=", "a", "a,b=", "é"] {
+            assert_eq!(decode(Encoding::Base64, text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_empty_key_is_refused_also_behind_its_prefix() {
+        assert_eq!(mac_key(KeyEncoding::Whsec, b"whsec_"), Err(UnusableKey::Empty));
+        assert_eq!(mac_key(KeyEncoding::Utf8, b""), Err(UnusableKey::Empty));
+        assert_eq!(mac_key(KeyEncoding::Base64, b"===="), Err(UnusableKey::NotBase64));
+    }
+
+    #[test]
+    fn a_public_key_is_no_shared_secret() {
+        let public = b"whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4=";
+        assert_eq!(mac_key(KeyEncoding::Whsec, public), Err(UnusableKey::NotShared));
+        assert!(public_key(PubkeyEncoding::Whpk, public).is_ok());
+        assert_eq!(
+            public_key(
+                PubkeyEncoding::Whpk,
+                b"1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4="
+            ),
+            Err(UnusableKey::NotPublic)
+        );
+    }
+}

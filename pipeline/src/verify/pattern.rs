@@ -1,0 +1,97 @@
+//! Regular expressions over values of a request. They match the whole value, whatever they say inside.
+
+use regex::{Regex, RegexBuilder};
+
+/// An anchored regular expression.
+#[derive(Clone, Debug)]
+pub(crate) struct Pattern {
+    text: String,
+    regex: Regex,
+}
+
+/// The text is no anchored regular expression.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum InvalidPattern {
+    #[error(
+        "{0:?} is not anchored: it must start with ^ and end with $, or it accepts any value that contains a match"
+    )]
+    NotAnchored(String),
+    #[error("{text:?} is not a regular expression: {reason}")]
+    Syntax { text: String, reason: String },
+}
+
+impl Pattern {
+    pub(crate) fn parse(text: &str) -> Result<Self, InvalidPattern> {
+        if !text.starts_with('^') || !text.ends_with('$') || text.ends_with("\\$") {
+            return Err(InvalidPattern::NotAnchored(text.to_owned()));
+        }
+        // The group is what makes `^a|b$` mean the whole value too.
+        let regex = RegexBuilder::new(&format!(r"\A(?:{text})\z"))
+            .size_limit(1 << 20)
+            .build()
+            .map_err(|error| InvalidPattern::Syntax {
+                text: text.to_owned(),
+                reason: reason(&error),
+            })?;
+        Ok(Self {
+            text: text.to_owned(),
+            regex,
+        })
+    }
+
+    pub(crate) fn matches(&self, value: &str) -> bool {
+        self.regex.is_match(value)
+    }
+
+    /// The only value it matches, where it is a plain text between its anchors.
+    pub(crate) fn literal(&self) -> Option<&str> {
+        let inner = self.text.strip_prefix('^')?.strip_suffix('$')?;
+        (regex::escape(inner) == inner).then_some(inner)
+    }
+}
+
+/// The last line of the error; those before it draw the wrapped expression.
+fn reason(error: &regex::Error) -> String {
+    let text = error.to_string();
+    let last = text.lines().last().unwrap_or_default();
+    last.trim_start_matches("error: ").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_whole_value_must_match() {
+        let pattern = Pattern::parse("^a|b$").unwrap();
+        assert!(pattern.matches("a") && pattern.matches("b"));
+        for value in ["ax", "xb", "a\n", "b\n", ""] {
+            assert!(!pattern.matches(value), "{value:?}");
+        }
+        assert!(!Pattern::parse("(?m)^a$").is_ok_and(|pattern| pattern.matches("a\nb")));
+        assert!(!Pattern::parse("^(?m)a$").unwrap().matches("a\nb"));
+    }
+
+    #[test]
+    fn without_anchors_it_is_refused() {
+        for text in ["a", "^a", "a$", r"^a\$", ""] {
+            assert_eq!(
+                Pattern::parse(text).unwrap_err(),
+                InvalidPattern::NotAnchored(text.to_owned())
+            );
+        }
+        assert_eq!(
+            Pattern::parse("^(a$").unwrap_err().to_string(),
+            r#""^(a$" is not a regular expression: unclosed group"#
+        );
+    }
+
+    #[test]
+    fn a_plain_text_is_known_as_such() {
+        assert_eq!(
+            Pattern::parse("^HmacSHA256$").unwrap().literal(),
+            Some("HmacSHA256")
+        );
+        assert_eq!(Pattern::parse("^a+$").unwrap().literal(), None);
+    }
+}
