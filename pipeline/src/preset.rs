@@ -1,6 +1,9 @@
 //! Presets: everything known about one provider, as data. `presets/<name>.yaml` are embedded; a definition carries the
 //! whole preset it was resolved with, so that it stays what it was when the program is updated.
 
+mod check;
+mod load;
+
 use std::collections::BTreeMap;
 
 use mef_crds::{TimeUnit, Verification};
@@ -301,3 +304,6 @@ pub struct Example {
     /// The body, byte for byte.
     pub body: String,
 }
+
+#[cfg(test)]
+mod tests;

@@ -32,7 +32,7 @@ use crate::secret::KeyRing;
 use crate::time;
 pub(crate) use explain::Trace;
 use pattern::Pattern;
-use primitive::{Primitive, Proof};
+use primitive::{Kind, Primitive, Proof, Token};
 use template::Content;
 use value::{ValueSource, View};
 
@@ -166,6 +166,19 @@ impl Verifier {
     /// Whether a signature or token is there at all, usable or not.
     pub(crate) fn has_signature(&self, view: &View<'_>) -> bool {
         self.primitives().any(|primitive| primitive.present(view))
+    }
+
+    /// Headers whose values are secrets.
+    pub(crate) fn secret_headers(&self) -> Vec<&str> {
+        self.primitives()
+            .filter_map(|primitive| match &primitive.kind {
+                Kind::Token(Token {
+                    source: ValueSource::Header(name),
+                    ..
+                }) => Some(name.as_str()),
+                Kind::Token(_) | Kind::Signed(_) | Kind::BodyDigest(_) => None,
+            })
+            .collect()
     }
 
     /// What the content of a signed JSON event looks like, for each HMAC.

@@ -49,7 +49,10 @@ impl Answer {
             }
         };
         if let Some(content_type) = content_type {
-            for (name, value) in [("content-type", content_type), ("x-content-type-options", "nosniff")] {
+            for (name, value) in [
+                ("content-type", content_type),
+                ("x-content-type-options", "nosniff"),
+            ] {
                 reply.headers.push((name.to_owned(), value.to_owned()));
             }
         }

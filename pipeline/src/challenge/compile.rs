@@ -19,7 +19,10 @@ impl Challenges {
     /// and the guard must not accept what a signed message looks like.
     pub fn compile(preset: &Preset) -> Result<Self, Vec<Problem>> {
         let (verifier, _) = Verifier::compile_words(&preset.verification, "");
-        let messages = verifier.as_ref().map(Verifier::message_shapes).unwrap_or_default();
+        let messages = verifier
+            .as_ref()
+            .map(Verifier::message_shapes)
+            .unwrap_or_default();
         let mut problems = Vec::new();
         let challenges = preset
             .challenges
@@ -74,7 +77,10 @@ impl Compiler<'_> {
             self.error("when.header", format!("{name:?} is no header name"));
         }
         for pointer in json.keys().chain(json_has).filter(|pointer| !is_pointer(pointer)) {
-            self.error("when", format!("{pointer:?} is no JSON pointer: expected / and keys, as /event"));
+            self.error(
+                "when",
+                format!("{pointer:?} is no JSON pointer: expected / and keys, as /event"),
+            );
         }
         let guards: Vec<(ValueSource, Guard)> = guard
             .iter()
@@ -99,11 +105,24 @@ impl Compiler<'_> {
 
     fn method(&mut self, when: &When, method: &str) -> String {
         if method.is_empty() || !method.bytes().all(|byte| byte.is_ascii_uppercase()) {
-            self.error("when.method", format!("{method:?} is no method: expected upper case, as GET"));
+            self.error(
+                "when.method",
+                format!("{method:?} is no method: expected upper case, as GET"),
+            );
         }
-        let When { header, query, json, json_has, .. } = when;
-        if method == "POST" && header.is_empty() && query.is_empty() && json.is_empty() && json_has.is_empty() {
-            self.error("when", "tells no handshake from an event: every POST would be one");
+        let When {
+            header,
+            query,
+            json,
+            json_has,
+            ..
+        } = when;
+        if method == "POST" && header.is_empty() && query.is_empty() && json.is_empty() && json_has.is_empty()
+        {
+            self.error(
+                "when",
+                "tells no handshake from an event: every POST would be one",
+            );
         }
         method.to_owned()
     }
@@ -153,7 +172,10 @@ impl Compiler<'_> {
             headers,
         } = words;
         if !(200..600).contains(status) {
-            self.error("respond.status", format!("{status} is no status of an answer: expected 200 to 599"));
+            self.error(
+                "respond.status",
+                format!("{status} is no status of an answer: expected 200 to 599"),
+            );
         }
         let body = match (json, text) {
             (Some(_), Some(_)) => {

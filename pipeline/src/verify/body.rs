@@ -1,65 +1,74 @@
-//! The body as JSON, for proofs that stand in it. It is read before anything is verified, so the parser is bounded: its
-//! depth by the parser, its length by the edge.
+//! The body as JSON, for proofs and handshakes that stand in it. It is read before anything is verified; the parser
+//! bounds depth and nodes, the edge bounds its length.
 
 use std::borrow::Cow;
 
+use bytes::Bytes;
 use serde_json::Value;
 
+use crate::json::{Document, Kind, Node};
+
 /// A body that is JSON.
-pub(crate) struct Json(Value);
+pub(crate) struct Json(Document);
 
 /// There is an object, an array or null where a text or a number belongs.
 pub(crate) struct NotScalar;
 
 impl Json {
-    pub(crate) fn parse(body: &[u8]) -> Option<Self> {
-        serde_json::from_slice(body).ok().map(Self)
+    pub(crate) fn parse(body: &Bytes) -> Option<Self> {
+        Document::parse(body.clone()).ok().map(Self)
     }
 
     pub(crate) fn has(&self, pointer: &str) -> bool {
         self.0.pointer(pointer).is_some()
     }
 
+    /// Whether a scalar of this type and value stands there.
     pub(crate) fn equals(&self, pointer: &str, expected: &Value) -> bool {
-        self.0.pointer(pointer) == Some(expected)
+        let Some(node) = self.0.pointer(pointer) else {
+            return false;
+        };
+        match expected {
+            Value::Null => node.is_null(),
+            Value::Bool(flag) => node.as_bool() == Some(*flag),
+            Value::String(text) => node.as_str().as_deref() == Some(text),
+            Value::Number(number) => node.number_text().as_deref() == Some(&number.to_string()),
+            Value::Array(_) | Value::Object(_) => false,
+        }
     }
 
     /// The text of a string, number or boolean.
     pub(crate) fn scalar(&self, pointer: &str) -> Result<Option<Cow<'_, str>>, NotScalar> {
         match self.0.pointer(pointer) {
             None => Ok(None),
-            Some(value) => text(value).map(Some).ok_or(NotScalar),
+            Some(node) => node.scalar_text().map(Some).ok_or(NotScalar),
         }
     }
 
     /// Whether null stands there.
     pub(crate) fn is_null(&self, pointer: &str) -> bool {
-        self.0.pointer(pointer).is_some_and(Value::is_null)
+        self.0.pointer(pointer).is_some_and(Node::is_null)
     }
 
     /// Every value a pointer with `*` names; `None` in the list where an element has no text there.
     pub(crate) fn each(&self, pointer: &str) -> Vec<Option<Cow<'_, str>>> {
-        let mut found = vec![Some(&self.0)];
+        let mut found = vec![Some(self.0.root())];
         for token in pointer.split('/').skip(1) {
             found = found
                 .into_iter()
-                .flat_map(|value| match (token, value) {
-                    ("*", Some(Value::Array(elements))) => elements.iter().map(Some).collect(),
+                .flat_map(|node| match (token, node) {
+                    ("*", Some(node)) if node.kind() == Kind::Array => {
+                        node.elements().into_iter().flatten().map(Some).collect()
+                    }
                     ("*", _) => vec![None],
-                    (_, Some(value)) => vec![value.pointer(&format!("/{token}"))],
+                    (_, Some(node)) => vec![node.pointer(&format!("/{token}"))],
                     (_, None) => vec![None],
                 })
                 .collect();
         }
-        found.into_iter().map(|value| value.and_then(text)).collect()
-    }
-}
-
-fn text(value: &Value) -> Option<Cow<'_, str>> {
-    match value {
-        Value::String(text) => Some(Cow::Borrowed(text)),
-        Value::Number(number) => Some(Cow::Owned(number.to_string())),
-        Value::Bool(flag) => Some(Cow::Borrowed(if *flag { "true" } else { "false" })),
-        Value::Null | Value::Array(_) | Value::Object(_) => None,
+        found
+            .into_iter()
+            .map(|node| node.and_then(Node::scalar_text))
+            .collect()
     }
 }
