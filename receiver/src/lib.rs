@@ -1,1 +1,37 @@
-//! To come.
+//! The HTTP edge: requests in, the pipeline, the queue, answers out. The only crate that turns an outcome into HTTP.
+//!
+//! Modules stand in the order in which a request meets them. What the edge decides on its own is small: who may connect
+//! and how fast, which source a path belongs to, and how long a delivery may take. Everything else is the pipeline's.
+
+// A connection, and the request on it.
+mod connections;
+mod stream;
+
+// The request's path.
+mod answers;
+mod app;
+mod body;
+pub mod deliver;
+mod request_id;
+mod retry;
+
+// What serves it.
+pub mod admin;
+pub mod server;
+pub mod table;
+
+// What a server is given, and what it tells.
+pub mod clock;
+pub mod limits;
+pub mod metrics;
+mod quiet;
+mod tasks;
+
+// Dead letters once more.
+pub mod replay;
+
+pub use admin::Admin;
+pub use clock::{Clock, FixedClock, SystemClock};
+pub use limits::Limits;
+pub use server::{Drained, Receiver, serve};
+pub use table::{Route, Table, TableError};

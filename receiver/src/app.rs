@@ -1,0 +1,215 @@
+//! A request's path over the edge: find the source, read the body, let the pipeline judge, keep what it prepared, answer.
+//!
+//! From the moment the body is complete the work runs in a task of its own: a sender that goes away changes nothing about
+//! what is kept and counted.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Response};
+use bytes::Bytes;
+use mef_pipeline::pipeline::{Outcome, Prepared, RejectReason, process};
+use mef_pipeline::received::{Headers, Received};
+use tokio::time::Instant;
+
+use crate::answers::{self, Verdict};
+use crate::body::{self, Held, Refusal, Unread};
+use crate::connections::Seat;
+use crate::deliver::{Courier, NotKept, Patience};
+use crate::metrics::{Stage, Tally, Unavailability};
+use crate::server::Receiver;
+use crate::table::Route;
+
+/// Bodies above this are processed on a thread that may take its time, so that small requests are not held up.
+const LARGE_BODY_BYTES: usize = 32 * 1_024;
+
+/// The source listener's router.
+pub(crate) fn router(receiver: Arc<Receiver>) -> Router {
+    Router::new().fallback(receive).with_state(receiver)
+}
+
+async fn receive(State(receiver): State<Arc<Receiver>>, request: axum::extract::Request) -> Response<Body> {
+    let (head, body) = request.into_parts();
+    let table = receiver.table();
+    let Some(route) = table.find(head.uri.path()).cloned() else {
+        receiver.metrics().unrouted.inc();
+        return answers::not_found();
+    };
+    let tally = receiver.metrics().source(route.label()).begin();
+    let work = Work {
+        request_id: receiver.request_id(),
+        receiver: receiver.clone(),
+        route,
+        tally,
+    };
+    match take(&work, &head, body).await {
+        Err(verdict) => work.finish(verdict, 0),
+        Ok((received, held)) => {
+            let route = work.route.clone();
+            let task = receiver.tasks().spawn(work.run(received, held));
+            task.await
+                .unwrap_or_else(|_| answers::answer(&route, Verdict::Unavailable(Unavailability::Internal)))
+        }
+    }
+}
+
+/// Reads the request. From here on its sender has nothing more to say.
+async fn take(work: &Work, head: &Parts, body: Body) -> Result<(Received, Held), Verdict> {
+    let route = &work.route;
+    if !route.takes(&head.method) {
+        return Err(Verdict::Refused(Refusal::Method));
+    }
+    let patience = work.receiver.limits().body_timeout;
+    let (body, held) = body::read(body, route.max_body_bytes(), patience, work.receiver.memory())
+        .await
+        .map_err(|unread| match unread {
+            Unread::Refused(refusal) => Verdict::Refused(refusal),
+            Unread::NoMemory => Verdict::Unavailable(Unavailability::Memory),
+        })?;
+    let seat = head.extensions.get::<Arc<Seat>>();
+    if let Some(seat) = seat {
+        seat.at_work();
+    }
+    let received = received(work, head, body, seat.map(|seat| seat.peer()));
+    Ok((received, held))
+}
+
+fn received(work: &Work, head: &Parts, body: Bytes, peer: Option<std::net::IpAddr>) -> Received {
+    Received {
+        method: head.method.as_str().to_owned(),
+        path: head.uri.path().to_owned(),
+        query: head.uri.query().unwrap_or_default().to_owned(),
+        headers: headers(&head.headers),
+        body,
+        peer,
+        at: work.receiver.clock().now(),
+        request_id: work.request_id.clone(),
+    }
+}
+
+fn headers(map: &HeaderMap) -> Headers {
+    map.iter()
+        .map(|(name, value)| (name.as_str(), value.as_bytes()))
+        .collect()
+}
+
+/// One request at work.
+struct Work {
+    receiver: Arc<Receiver>,
+    route: Arc<Route>,
+    request_id: String,
+    tally: Tally,
+}
+
+impl Work {
+    /// Everything from a complete body to the answer. `held` is given back when nothing of the body is needed any more.
+    async fn run(self, received: Received, held: Held) -> Response<Body> {
+        let bytes = received.body.len();
+        let metrics = self.tally.metrics();
+        metrics.stage(Stage::Receive, self.tally.started().elapsed().as_secs_f64());
+        let begun = Instant::now();
+        let outcome = self.judge(received).await;
+        metrics.stage(Stage::Process, begun.elapsed().as_secs_f64());
+        let verdict = match outcome {
+            None => Verdict::Unavailable(Unavailability::Internal),
+            Some(Outcome::Challenged(reply)) => Verdict::Challenged(reply),
+            Some(Outcome::Rejected(rejection)) => Verdict::Rejected(rejection.reason),
+            Some(Outcome::Accepted(accepted)) => {
+                if let Some(index) = accepted.key_index {
+                    metrics.secret_matched(index);
+                }
+                self.keep(&accepted.items, Arc::new(held)).await
+            }
+        };
+        self.finish(verdict, bytes)
+    }
+
+    /// The pipeline's judgement; `None` when it panicked. What it said then may hold a part of the body and is not logged.
+    async fn judge(&self, received: Received) -> Option<Outcome> {
+        let route = self.route.clone();
+        let now = received.at;
+        let large = received.body.len() > LARGE_BODY_BYTES;
+        let judge = move || {
+            catch_unwind(AssertUnwindSafe(|| {
+                process(route.source(), received, route.keys(), now)
+            }))
+            .ok()
+        };
+        if large {
+            tokio::task::spawn_blocking(judge).await.ok().flatten()
+        } else {
+            judge()
+        }
+    }
+
+    async fn keep(&self, items: &[Prepared], held: Arc<Held>) -> Verdict {
+        let metrics = self.tally.metrics();
+        let courier = Courier {
+            source: self.route.label(),
+            queue: self.route.queue().clone(),
+            metrics: Some(metrics.clone()),
+            tasks: self.receiver.tasks().clone(),
+            held: Some(held),
+        };
+        let begun = Instant::now();
+        let never_again = self.route.source().preset().retry.never;
+        let kept = courier
+            .keep(
+                items,
+                patience(self.tally.started(), self.route.ack_budget(), never_again),
+            )
+            .await;
+        metrics.stage(Stage::Deliver, begun.elapsed().as_secs_f64());
+        match kept {
+            Ok(results) => {
+                metrics.events(&results);
+                Verdict::Accepted(results)
+            }
+            Err(problem) => {
+                self.receiver
+                    .warn_not_kept(self.route.id(), &self.request_id, &problem);
+                match problem {
+                    NotKept::TooLarge(_) => Verdict::Rejected(RejectReason::TooLargeForQueue),
+                    NotKept::Unavailable(_) => Verdict::Unavailable(Unavailability::Queue),
+                }
+            }
+        }
+    }
+
+    /// Counts, logs and answers.
+    fn finish(self, verdict: Verdict, bytes: usize) -> Response<Body> {
+        let result = verdict.result();
+        let response = answers::answer(&self.route, verdict);
+        let (outcome, reason) = result.words();
+        tracing::info!(
+            source = self.route.id(),
+            request_id = self.request_id,
+            outcome,
+            reason,
+            status = response.status().as_u16(),
+            duration_ms = self.tally.started().elapsed().as_millis() as u64,
+            bytes,
+            "request"
+        );
+        self.tally.end(result);
+        response
+    }
+}
+
+/// How long deliveries of a request may be tried so that the answer still reaches the sender: its budget less a tenth, at
+/// least 200 ms. Where an event would be lost with the answer, the last third is left for the dead letters.
+fn patience(started: Instant, budget: Duration, never_again: bool) -> Patience {
+    let margin = (budget / 10).max(Duration::from_millis(200));
+    let usable = budget.saturating_sub(margin);
+    let for_events = if never_again { usable * 2 / 3 } else { usable };
+    Patience {
+        events_until: started + for_events,
+        dead_letter_undelivered: never_again,
+        until: started + usable,
+    }
+}

@@ -1,0 +1,76 @@
+//! A prepared event or dead letter as the queue takes it.
+
+use std::collections::BTreeMap;
+
+use mef_pipeline::dead_letter::Letter;
+use mef_pipeline::pipeline::Message;
+use mef_queue::{EVENT_ID, Lane, Outgoing, REASON, SOURCE};
+
+use crate::metrics::EventResult;
+
+/// One message that is not kept yet.
+pub(super) struct Pending {
+    /// Position of the item in the request.
+    pub(super) index: usize,
+    pub(super) lane: Lane,
+    pub(super) outgoing: Outgoing,
+    /// What the item has become once this is kept.
+    pub(super) becomes: EventResult,
+}
+
+/// Why a letter cannot be written within the queue's limit.
+pub(super) struct Unfit(pub(super) String);
+
+impl Pending {
+    pub(super) fn event(index: usize, source: &str, message: &Message) -> Self {
+        Self {
+            index,
+            lane: Lane::Events,
+            outgoing: Outgoing {
+                body: message.body().to_vec(),
+                attributes: attributes([(EVENT_ID, message.id()), (SOURCE, source)]),
+            },
+            becomes: EventResult::Delivered,
+        }
+    }
+
+    /// A message that was in the queue before.
+    pub(super) fn finished(outgoing: Outgoing) -> Self {
+        Self {
+            index: 0,
+            lane: Lane::Events,
+            outgoing,
+            becomes: EventResult::Delivered,
+        }
+    }
+
+    pub(super) fn letter(index: usize, letter: &Letter, limit: usize) -> Result<Self, Unfit> {
+        let body = serde_json::to_vec(letter).map_err(|error| Unfit(error.to_string()))?;
+        if body.len() > limit {
+            return Err(Unfit(format!(
+                "its dead letter has {} bytes, the queue takes {limit}",
+                body.len()
+            )));
+        }
+        Ok(Self {
+            index,
+            lane: Lane::Dead,
+            outgoing: Outgoing {
+                body,
+                attributes: attributes([
+                    (EVENT_ID, letter.event_id.as_str()),
+                    (SOURCE, letter.source.as_str()),
+                    (REASON, letter.reason.as_str()),
+                ]),
+            },
+            becomes: EventResult::DeadLettered(letter.reason),
+        })
+    }
+}
+
+fn attributes<const N: usize>(pairs: [(&str, &str); N]) -> BTreeMap<String, String> {
+    pairs
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
+}

@@ -1,0 +1,91 @@
+//! A message of the dead-letter queue, told apart: a letter of ours, or a message that a consumer received too often.
+
+use std::fmt;
+
+use mef_pipeline::dead_letter::{DeadReason, Letter};
+use mef_queue::{Delivery, EVENT_ID, Outgoing, REASON};
+
+/// What lay among the dead letters.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Found {
+    /// A letter of ours.
+    Letter(Box<Letter>),
+    /// A finished message without our frame.
+    Message(Outgoing),
+}
+
+impl Found {
+    /// The message as its letter, or as it is. A letter of ours names its reason; one that does and cannot be read is
+    /// damaged, and the error says how.
+    pub(super) fn read(delivery: &Delivery) -> Result<Self, LeftAlone> {
+        if !delivery.attributes.contains_key(REASON) {
+            return Ok(Self::Message(Outgoing {
+                body: delivery.body.clone(),
+                attributes: delivery.attributes.clone(),
+            }));
+        }
+        serde_json::from_slice(&delivery.body)
+            .map(|letter| Self::Letter(Box::new(letter)))
+            .map_err(|error| LeftAlone::Unreadable(error.to_string()))
+    }
+
+    /// Why it is here.
+    #[must_use]
+    pub fn reason(&self) -> DeadReason {
+        match self {
+            Self::Letter(letter) => letter.reason,
+            Self::Message(_) => DeadReason::Redrive,
+        }
+    }
+
+    /// The event's id, where the message names one.
+    #[must_use]
+    pub fn event_id(&self) -> Option<&str> {
+        match self {
+            Self::Letter(letter) => Some(&letter.event_id),
+            Self::Message(message) => message.attributes.get(EVENT_ID).map(String::as_str),
+        }
+    }
+
+    /// Whether this replay has put it here.
+    pub(super) fn is_marked(&self, uid: &str) -> bool {
+        matches!(self, Self::Letter(letter) if letter.replay.as_deref() == Some(uid))
+    }
+}
+
+/// Why a selected letter stays where it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LeftAlone {
+    /// It was refused too often already.
+    TooManyAttempts(u32),
+    /// It has a frame, and the mode is [`super::Mode::Resend`].
+    Framed,
+    /// Another reader has it, or deleted it.
+    Held,
+    /// It cannot be read.
+    Unreadable(String),
+    /// What comes of it fits neither queue.
+    FitsNowhere(String),
+    /// Processing it failed by a defect of ours.
+    Defect,
+}
+
+impl fmt::Display for LeftAlone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooManyAttempts(attempts) => {
+                write!(
+                    f,
+                    "it was refused {attempts} times already; raise maxAttempts to try it again"
+                )
+            }
+            Self::Framed => {
+                f.write_str("it holds what the sender sent, not a finished message; use mode Reprocess")
+            }
+            Self::Held => f.write_str("another reader has it at the moment, or has deleted it"),
+            Self::Unreadable(why) => write!(f, "it cannot be read: {why}"),
+            Self::FitsNowhere(why) => write!(f, "what comes of it fits neither queue: {why}"),
+            Self::Defect => f.write_str("processing it failed by a defect of the program; please report it"),
+        }
+    }
+}
