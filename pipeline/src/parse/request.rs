@@ -1,0 +1,183 @@
+//! What the later stages need of the request an event came in with.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+
+use crate::dead_letter::Letter;
+use crate::definition::Definition;
+use crate::json::Document;
+use crate::received::Received;
+use crate::verify::value::ValueSource;
+
+/// What the later stages need of a request. Of its headers only those that are kept.
+#[derive(Clone, Debug)]
+pub struct Request {
+    headers: BTreeMap<String, String>,
+    query: String,
+    method: String,
+    content_type: Option<String>,
+    received_at: Timestamp,
+    request_id: String,
+    vendor_key: Option<String>,
+    body: Bytes,
+}
+
+/// Every header that is kept: those the preset lists (to which the definition adds what its schema rules compare), and
+/// those that later stages read, because a replay must find again what the first attempt saw.
+pub(super) fn headers_to_keep(definition: &Definition, request_key: &[ValueSource]) -> Vec<String> {
+    let preset = &definition.preset;
+    let matches = definition
+        .schemas
+        .iter()
+        .filter_map(|schema| schema.matches.as_ref());
+    let kinds = preset.event.kind.iter().map(String::as_str);
+    let texts = kinds.chain(preset.event.time.iter().map(|time| time.from.as_str()));
+    let sources = texts
+        .filter_map(|text| text.parse().ok())
+        .chain(request_key.iter().cloned());
+    let read = sources.filter_map(|source| match source {
+        ValueSource::Header(name) => Some(name),
+        _ => None,
+    });
+    let mut names: Vec<_> = preset
+        .keep_headers
+        .iter()
+        .map(|name| name.to_ascii_lowercase())
+        .chain(read)
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+impl Request {
+    pub(super) fn of(received: &Received, keep: &[String]) -> Self {
+        let headers = keep
+            .iter()
+            .filter_map(|name| Some((name.clone(), joined(received, name)?)))
+            .collect();
+        Self {
+            headers,
+            query: received.query.clone(),
+            method: received.method.clone(),
+            content_type: joined(received, "content-type"),
+            received_at: received.at,
+            request_id: received.request_id.clone(),
+            vendor_key: None,
+            body: received.body.clone(),
+        }
+    }
+
+    /// The request a dead letter came in with. `body` are the letter's bytes, decoded: a whole request's body, or one
+    /// item's.
+    ///
+    /// # Errors
+    /// When its `receivedAt` is no time.
+    pub(crate) fn reenter(letter: &Letter, body: Bytes) -> Result<Self, String> {
+        let received_at = letter.received_at.parse().map_err(|error| {
+            let text = shorten(&letter.received_at, 40);
+            format!("the dead letter's receivedAt {text:?} is not a time: {error}")
+        })?;
+        Ok(Self {
+            headers: letter.headers.clone(),
+            query: letter.query.clone(),
+            method: letter.method.clone(),
+            content_type: letter.content_type.clone(),
+            received_at,
+            request_id: letter.request_id.clone(),
+            vendor_key: None,
+            body,
+        })
+    }
+
+    pub(super) fn find_vendor_key(&mut self, sources: &[ValueSource], document: Option<&Document>) {
+        let key = sources.iter().find_map(|source| self.value(source, document));
+        self.vendor_key = key.map(Cow::into_owned);
+    }
+
+    /// The value of a source, `json:` pointing into `document`.
+    pub(super) fn value<'a>(
+        &'a self,
+        source: &ValueSource,
+        document: Option<&'a Document>,
+    ) -> Option<Cow<'a, str>> {
+        match source {
+            ValueSource::Header(name) => self.headers.get(name).map(|value| Cow::Borrowed(value.as_str())),
+            ValueSource::Query(name) => {
+                let mut values = form_urlencoded::parse(self.query.as_bytes())
+                    .filter(|(key, _)| key == name.as_str())
+                    .map(|(_, value)| value.into_owned());
+                let first = values.next()?;
+                // Which of two counts is nobody's to choose.
+                values.next().is_none().then_some(Cow::Owned(first))
+            }
+            ValueSource::Json(pointer) => document?.pointer(pointer)?.scalar_text(),
+            ValueSource::Form(_) | ValueSource::SignatureTimestamp => None,
+        }
+    }
+
+    /// The headers that are kept: names in lower case, repeated values joined with a comma.
+    #[must_use]
+    pub fn headers(&self) -> &BTreeMap<String, String> {
+        &self.headers
+    }
+
+    /// The query, as sent.
+    #[must_use]
+    pub fn query(&self) -> &str {
+        &self.query
+    }
+
+    /// The method.
+    #[must_use]
+    pub fn method(&self) -> &str {
+        &self.method
+    }
+
+    /// The content type, as sent.
+    #[must_use]
+    pub fn content_type(&self) -> Option<&str> {
+        self.content_type.as_deref()
+    }
+
+    /// When it came in.
+    #[must_use]
+    pub fn received_at(&self) -> Timestamp {
+        self.received_at
+    }
+
+    /// Our name of the request.
+    #[must_use]
+    pub fn request_id(&self) -> &str {
+        &self.request_id
+    }
+
+    /// The vendor's key of the request, where the preset says where it is.
+    #[must_use]
+    pub fn vendor_key(&self) -> Option<&str> {
+        self.vendor_key.as_deref()
+    }
+
+    /// The body as received; of a replayed item that item's bytes.
+    #[must_use]
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+}
+
+/// A header's values, joined as HTTP joins them.
+fn joined(received: &Received, name: &str) -> Option<String> {
+    let values: Vec<_> = received.headers.all(name).map(String::from_utf8_lossy).collect();
+    (!values.is_empty()).then(|| values.join(", "))
+}
+
+/// The start of a text, for messages.
+pub(super) fn shorten(text: &str, characters: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(characters) {
+        None => Cow::Borrowed(text),
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
+    }
+}
