@@ -1,13 +1,24 @@
 //! A definition: the resolved source (spec, preset, referenced schemas), known by the first 12 hex digits of its digest.
+//!
+//! An object and what it refers to in; a definition, its keys and every problem out. It compiles nothing and checks no
+//! bounds of the CRD: see [`crate::source`] and [`crate::manifest`].
+
+mod custom;
+mod keys;
+mod limits;
+mod schemas;
+mod secrets;
 
 use std::collections::BTreeMap;
 
-use mef_crds::{EventSource, EventSourceSpec, MatchRule};
+use mef_crds::{EventSource, EventSourceSpec, MatchRule, SecretEntry};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use crate::diagnostics::Problem;
+use crate::diagnostics::{Problem, has_errors};
+use crate::manifest::messages::nearest;
 use crate::preset::Preset;
-use crate::secret::KeyRing;
+use crate::secret::{Key, KeyRing, Secret};
 
 /// What a source refers to: read by whoever can (files, the API server), handed in as values.
 #[derive(Clone, Debug, Default)]
@@ -15,7 +26,7 @@ pub struct References {
     /// (namespace, name) → key → text.
     pub config_maps: BTreeMap<(String, String), BTreeMap<String, String>>,
     /// (namespace, name) → key → bytes.
-    pub secrets: BTreeMap<(String, String), BTreeMap<String, crate::secret::Secret>>,
+    pub secrets: BTreeMap<(String, String), BTreeMap<String, Secret>>,
 }
 
 /// The resolved source. Serialised, it is what a receiver loads; it holds no secret.
@@ -30,7 +41,8 @@ pub struct Definition {
     pub generation: i64,
     /// The spec as written.
     pub spec: EventSourceSpec,
-    /// The preset, or what stands for one where the source brings its own verification.
+    /// The preset, or what stands for one where the source brings its own verification. Headers that `spec.schemas`
+    /// compares are among those it keeps.
     pub preset: Preset,
     /// The schemas, in the order of `spec.schemas`.
     pub schemas: Vec<ResolvedSchema>,
@@ -54,23 +66,135 @@ impl Definition {
     /// Resolves an object. Bounds and rules of the CRD are checked before, by [`crate::manifest`].
     ///
     /// # Errors
-    /// Every problem at once: unknown preset, missing ConfigMap or key, schema text that is neither JSON nor YAML …
+    /// Every problem at once: unknown preset, missing ConfigMap or key, schema text that is neither JSON nor YAML, a
+    /// secret for a use the preset does not know, times that are none …
     pub fn resolve(object: &EventSource, references: &References) -> Result<Self, Vec<Problem>> {
-        let _ = (object, references);
-        todo!("definition")
+        let namespace = object
+            .metadata
+            .namespace
+            .clone()
+            .unwrap_or_else(|| "default".to_owned());
+        let spec = &object.spec;
+        let mut problems = limits::check(spec);
+        let schemas = schemas::resolve(&spec.schemas, &namespace, references, &mut problems);
+        let preset = match preset(spec) {
+            Ok(preset) => {
+                secrets::check(&spec.webhook.secrets, &preset, &mut problems);
+                Some(schemas::keep_compared_headers(preset, spec, &mut problems))
+            }
+            Err(problem) => {
+                problems.push(problem);
+                None
+            }
+        };
+        match preset {
+            Some(preset) if !has_errors(&problems) => Ok(Self {
+                namespace,
+                name: object.metadata.name.clone().unwrap_or_default(),
+                generation: object.metadata.generation.unwrap_or(0),
+                spec: spec.clone(),
+                preset,
+                schemas,
+            }),
+            _ => Err(problems),
+        }
     }
 
     /// The first 12 hex digits of SHA-256 over the canonical JSON of everything but the generation.
     #[must_use]
     pub fn digest(&self) -> String {
-        todo!("definition")
+        let mut text = String::new();
+        // A definition is made of strings, numbers and maps with string keys, which always serialise.
+        let mut value = serde_json::to_value(self).unwrap_or_default();
+        if let Some(members) = value.as_object_mut() {
+            members.remove("generation");
+        }
+        write_canonical(&value, &mut text);
+        let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+        digest
+            .as_ref()
+            .iter()
+            .take(6)
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
 
     /// The secrets of this definition from what it refers to, and what is wrong with them (missing, empty: error;
     /// whitespace at an edge: warning).
     #[must_use]
     pub fn key_ring(&self, references: &References) -> (KeyRing, Vec<Problem>) {
-        let _ = references;
-        todo!("definition")
+        keys::collect(self, references)
+    }
+
+    /// The key of one entry of `spec.webhook.secrets`, for whoever gets secrets from elsewhere than a Secret.
+    #[must_use]
+    pub fn key(&self, index: usize, entry: &SecretEntry, secret: Secret) -> Key {
+        // Times that do not parse are refused when the definition is resolved.
+        let time = |text: &Option<String>| text.as_ref().and_then(|text| text.parse().ok());
+        Key {
+            index,
+            usage: self.usage(entry).to_owned(),
+            secret,
+            not_before: time(&entry.not_before),
+            not_after: time(&entry.not_after),
+        }
+    }
+
+    /// What a secret entry is for: its `use`, else the preset's only one.
+    #[must_use]
+    pub fn usage<'a>(&'a self, entry: &'a SecretEntry) -> &'a str {
+        secrets::usage(entry, &self.preset).unwrap_or_default()
+    }
+}
+
+fn preset(spec: &EventSourceSpec) -> Result<Preset, Problem> {
+    match (&spec.webhook.provider, &spec.webhook.verification) {
+        (Some(name), _) => Preset::get(name).cloned().ok_or_else(|| {
+            let known: Vec<&str> = Preset::all().iter().map(|preset| preset.name.as_str()).collect();
+            let problem = Problem::error("spec.webhook.provider", format!("there is no preset {name:?}"));
+            match nearest(name, known.iter().copied()) {
+                Some(near) => problem.help(format!("did you mean {near:?}?")),
+                None => problem.help(format!(
+                    "presets: {}; or describe the sender under spec.webhook.verification",
+                    known.join(", ")
+                )),
+            }
+        }),
+        (None, Some(verification)) => Ok(custom::preset(verification)),
+        // The CRD's own words, so that the problem is told once.
+        (None, None) => Err(Problem::error(
+            "spec.webhook",
+            "exactly one of provider, verification must be set",
+        )),
+    }
+}
+
+/// JSON without blanks and with keys in order: the same definition gives the same text in every program.
+fn write_canonical(value: &Value, text: &mut String) {
+    match value {
+        Value::Object(members) => {
+            let ordered: BTreeMap<&String, &Value> = members.iter().collect();
+            text.push('{');
+            for (index, (key, member)) in ordered.into_iter().enumerate() {
+                if index > 0 {
+                    text.push(',');
+                }
+                text.push_str(&Value::from(key.as_str()).to_string());
+                text.push(':');
+                write_canonical(member, text);
+            }
+            text.push('}');
+        }
+        Value::Array(elements) => {
+            text.push('[');
+            for (index, element) in elements.iter().enumerate() {
+                if index > 0 {
+                    text.push(',');
+                }
+                write_canonical(element, text);
+            }
+            text.push(']');
+        }
+        scalar => text.push_str(&scalar.to_string()),
     }
 }

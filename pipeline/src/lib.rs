@@ -6,6 +6,7 @@
 // What a definition is made of.
 pub mod definition;
 pub mod diagnostics;
+pub mod load;
 pub mod manifest;
 pub mod preset;
 pub mod secret;

@@ -1,0 +1,112 @@
+//! The preset that stands for a verification of the user's own.
+//!
+//! A verification in, a preset named `custom` out. Nothing is known of the sender, so nothing is assumed: no headers are
+//! kept but the content type, an event id is made of the bytes, and success is 200 with an empty body within 3 seconds.
+
+use std::collections::BTreeSet;
+
+use mef_crds::{Primitive, SignatureSource, Verification};
+
+use crate::preset::{Ack, BodyRules, EventFacts, Issuer, Preset, PresetSecret, Retry};
+
+/// The name of the preset that stands for a verification of the user's own.
+const NAME: &str = "custom";
+
+/// How long an unknown sender is assumed to wait. The shortest time among the presets.
+const DEADLINE_MILLISECONDS: u32 = 3_000;
+
+pub(super) fn preset(verification: &Verification) -> Preset {
+    let uses: BTreeSet<&str> = primitives(verification).filter_map(usage).collect();
+    // With alternatives any one of the secrets may be enough; which, only the user knows.
+    let optional = verification.any.len() > 1;
+    Preset {
+        name: NAME.to_owned(),
+        title: "Custom verification".to_owned(),
+        description: "A sender described in the source itself, under spec.webhook.verification.".to_owned(),
+        links: Vec::new(),
+        setup: vec![
+            "Enter {url} as the endpoint at the sender.".to_owned(),
+            "Make sure that the sender and the source's Secret hold the same secret.".to_owned(),
+        ],
+        secrets: uses
+            .into_iter()
+            .map(|usage| PresetSecret {
+                usage: usage.to_owned(),
+                issued_by: Issuer::User,
+                description: format!("The secret that spec.webhook.verification uses as {usage:?}."),
+                optional,
+                generate: None,
+            })
+            .collect(),
+        verification: verification.clone(),
+        keep_headers: vec!["content-type".to_owned()],
+        event: EventFacts::default(),
+        vendor_key: None,
+        body: BodyRules::default(),
+        challenges: Vec::new(),
+        ack: Ack {
+            status: 200,
+            body: None,
+            content_type: None,
+            deadline_milliseconds: DEADLINE_MILLISECONDS,
+            unverified_status: None,
+            invalid: None,
+            source: "nothing is known of the sender; the shortest deadline among the presets".to_owned(),
+        },
+        retry: Retry {
+            never: false,
+            description: "Not known.".to_owned(),
+            source: "unverified".to_owned(),
+        },
+        message_profile: None,
+        examples: Vec::new(),
+    }
+}
+
+/// Every primitive of a verification.
+pub(super) fn primitives(verification: &Verification) -> impl Iterator<Item = &Primitive> {
+    verification.any.iter().flat_map(|all_of| &all_of.all)
+}
+
+/// Where a primitive finds what proves the request: signatures and tokens.
+pub(super) fn proofs(primitive: &Primitive) -> Vec<String> {
+    let from = |signature: &SignatureSource| -> Vec<String> {
+        let series = signature
+            .series
+            .as_ref()
+            .map(|series| format!("header:{}", series.header));
+        signature
+            .from
+            .iter()
+            .chain(&signature.any_of)
+            .cloned()
+            .chain(series)
+            .collect()
+    };
+    if let Some(token) = &primitive.token {
+        return vec![token.from.clone()];
+    }
+    [
+        primitive.hmac.as_ref().map(|hmac| &hmac.signature),
+        primitive.digest.as_ref().map(|digest| &digest.signature),
+        primitive.pubkey.as_ref().map(|pubkey| &pubkey.signature),
+    ]
+    .into_iter()
+    .flatten()
+    .flat_map(from)
+    .collect()
+}
+
+/// Which of the source's secrets a primitive needs; a digest of the body needs none.
+fn usage(primitive: &Primitive) -> Option<&str> {
+    if let Some(token) = &primitive.token {
+        return Some(token.secret.as_deref().unwrap_or("token"));
+    }
+    let secret = primitive
+        .hmac
+        .as_ref()
+        .map(|hmac| &hmac.secret)
+        .or_else(|| primitive.digest.as_ref().map(|digest| &digest.secret))
+        .or_else(|| primitive.pubkey.as_ref().map(|pubkey| &pubkey.secret))?;
+    Some(secret.as_deref().unwrap_or("signing"))
+}

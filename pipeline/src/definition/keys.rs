@@ -1,0 +1,84 @@
+//! Collects a source's keys from the Secrets at hand. Values are looked at, never shown and never changed.
+
+use mef_crds::{Reason, SecretEntry};
+
+use super::{Definition, References};
+use crate::diagnostics::Problem;
+use crate::manifest::messages::nearest;
+use crate::secret::{KeyRing, Secret};
+
+pub(super) fn collect(definition: &Definition, references: &References) -> (KeyRing, Vec<Problem>) {
+    let mut keys = Vec::new();
+    let mut problems = Vec::new();
+    for (index, entry) in definition.spec.webhook.secrets.iter().enumerate() {
+        let field = format!("spec.webhook.secrets[{index}].secretRef");
+        match find(&field, &definition.namespace, entry, references) {
+            Ok(secret) => {
+                problems.extend(doubts(&field, entry, secret));
+                keys.push(definition.key(index, entry, secret.clone()));
+            }
+            Err(problem) => problems.push(problem.reason(Reason::ReferenceNotFound)),
+        }
+    }
+    (KeyRing::new(keys), problems)
+}
+
+fn find<'a>(
+    field: &str,
+    namespace: &str,
+    entry: &SecretEntry,
+    references: &'a References,
+) -> Result<&'a Secret, Problem> {
+    let (name, key) = (&entry.secret_ref.name, &entry.secret_ref.key);
+    let Some(values) = references.secrets.get(&(namespace.to_owned(), name.clone())) else {
+        let problem = Problem::error(
+            format!("{field}.name"),
+            format!("there is no Secret {name:?} in namespace {namespace:?}"),
+        );
+        let known = references
+            .secrets
+            .keys()
+            .filter(|(other, _)| other == namespace)
+            .map(|(_, name)| name.as_str());
+        return Err(match nearest(name, known) {
+            Some(near) => problem.help(format!("did you mean {near:?}?")),
+            None => problem.help(format!(
+                "make it: kubectl create secret generic {name} -n {namespace} --from-file={key}=FILE"
+            )),
+        });
+    };
+    let Some(secret) = values.get(key) else {
+        let known: Vec<&str> = values.keys().map(String::as_str).collect();
+        return Err(Problem::error(
+            format!("{field}.key"),
+            format!("the Secret {name:?} has no key {key:?}"),
+        )
+        .help(format!("its keys: {}", known.join(", "))));
+    };
+    if secret.is_empty() {
+        return Err(Problem::error(
+            format!("{field}.key"),
+            format!(
+                "the key {key:?} of the Secret {name:?} is empty, and an empty secret would let anybody sign"
+            ),
+        )
+        .help("put the value into the Secret"));
+    }
+    Ok(secret)
+}
+
+/// A line break at the end is what `echo` leaves; whether it belongs to the secret only the user knows.
+fn doubts(field: &str, entry: &SecretEntry, secret: &Secret) -> Option<Problem> {
+    let bytes = secret.expose();
+    let blank = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_whitespace);
+    (blank(bytes.first()) || blank(bytes.last())).then(|| {
+        Problem::warning(
+            format!("{field}.key"),
+            format!(
+                "the key {:?} of the Secret {:?} begins or ends with a blank or a line break, which counts as part of it",
+                entry.secret_ref.key, entry.secret_ref.name
+            ),
+        )
+        .help("write it again without: printf %s VALUE instead of echo VALUE")
+    })
+}

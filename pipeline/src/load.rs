@@ -1,0 +1,162 @@
+//! From manifests to sources: resolve, compile, collect the keys.
+//!
+//! Manifests in, compiled sources and every problem with its place out. It reads no file and makes no randomness.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use mef_crds::SecretEntry;
+
+use crate::definition::{Definition, References};
+use crate::diagnostics::{Level, Problem, has_errors};
+use crate::manifest::{Manifest, Manifests};
+use crate::preset::GeneratedSecret;
+use crate::secret::{Key, KeyRing, Secret};
+use crate::source::Source;
+
+/// Where the keys come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Secrets {
+    /// From the Secrets among the manifests; one that is missing is an error.
+    Required,
+    /// Made up where the manifests hold no Secret, so that a definition can be checked by somebody who may not know
+    /// it. They are the same each time and known to everybody: never serve with them.
+    MadeUp,
+}
+
+/// One source of the manifests, as far as it could be prepared.
+pub struct Loaded<'a> {
+    /// Where it stands.
+    pub manifest: &'a Manifest,
+    /// The definition, where it could be resolved.
+    pub definition: Option<Definition>,
+    /// The compiled source; only there when nothing at all is wrong with it.
+    pub source: Option<Source>,
+    /// Its keys.
+    pub keys: KeyRing,
+    /// What is wrong with it beyond [`Manifests::problems`], each with its place.
+    pub problems: Vec<Problem>,
+}
+
+/// Prepares every source of the manifests. The manifests' own problems are not repeated.
+#[must_use]
+pub fn load(manifests: &Manifests, secrets: Secrets) -> Vec<Loaded<'_>> {
+    let references = manifests.references();
+    manifests
+        .sources()
+        .map(|(manifest, object)| {
+            let (mut definition, mut source, mut keys) = (None, None, KeyRing::default());
+            let mut problems = match Definition::resolve(object, &references) {
+                Ok(resolved) => {
+                    let (compiled, mut problems) = Source::compile(resolved.clone());
+                    let (ring, missing) = keys_of(&resolved, &references, secrets);
+                    problems.extend(missing);
+                    (definition, source, keys) = (Some(resolved), compiled, ring);
+                    problems
+                }
+                Err(problems) => problems,
+            };
+            if !manifest.is_sound() || has_errors(&problems) {
+                source = None;
+            }
+            problems = problems
+                .into_iter()
+                .map(|problem| manifest.locate(problem))
+                .collect();
+            problems.retain(|problem| !said_before(problem, manifests.problems()));
+            Loaded {
+                manifest,
+                definition,
+                source,
+                keys,
+                problems,
+            }
+        })
+        .collect()
+}
+
+/// Everything that is wrong, in the order of the files and lines.
+#[must_use]
+pub fn problems(manifests: &Manifests, loaded: &[Loaded<'_>]) -> Vec<Problem> {
+    let of_sources = loaded.iter().flat_map(|loaded| &loaded.problems);
+    let mut problems: Vec<Problem> = manifests.problems().iter().chain(of_sources).cloned().collect();
+    problems.sort_by_key(|problem| {
+        let file = manifests
+            .files()
+            .iter()
+            .position(|file| Some(file) == problem.file.as_ref());
+        (file, problem.line, problem.column)
+    });
+    problems
+}
+
+/// A field that breaks the schema is often complained about again further on; the first complaint is the plainer one.
+fn said_before(problem: &Problem, earlier: &[Problem]) -> bool {
+    earlier.iter().any(|before| {
+        before.level == Level::Error
+            && before.file == problem.file
+            && before.object == problem.object
+            && before.field == problem.field
+    })
+}
+
+fn keys_of(definition: &Definition, references: &References, secrets: Secrets) -> (KeyRing, Vec<Problem>) {
+    let (ring, mut problems) = definition.key_ring(references);
+    if secrets == Secrets::Required {
+        return (ring, problems);
+    }
+    let mut keys = Vec::new();
+    for (index, entry) in definition.spec.webhook.secrets.iter().enumerate() {
+        if let Some(key) = ring.all().iter().find(|key| key.index == index) {
+            keys.push(key.clone());
+            continue;
+        }
+        let id = (definition.namespace.clone(), entry.secret_ref.name.clone());
+        if !references.secrets.contains_key(&id) {
+            excuse(
+                &format!("spec.webhook.secrets[{index}].secretRef.name"),
+                definition,
+                references,
+                &mut problems,
+            );
+        }
+        keys.push(made_up(definition, index, entry));
+    }
+    (KeyRing::new(keys), problems)
+}
+
+/// A Secret that is not among the files is nothing to complain about, unless others of its namespace are: then its name
+/// may be wrong, which is worth a word.
+fn excuse(field: &str, definition: &Definition, references: &References, problems: &mut Vec<Problem>) {
+    if references
+        .secrets
+        .keys()
+        .any(|(namespace, _)| *namespace == definition.namespace)
+    {
+        for problem in problems.iter_mut().filter(|problem| problem.field == field) {
+            problem.level = Level::Warning;
+        }
+    } else {
+        problems.retain(|problem| problem.field != field);
+    }
+}
+
+/// A key for checking only, in the shape the preset asks for.
+fn made_up(definition: &Definition, index: usize, entry: &SecretEntry) -> Key {
+    let usage = definition.usage(entry);
+    let bytes = ring::digest::digest(
+        &ring::digest::SHA256,
+        format!("made up for {usage} {index}").as_bytes(),
+    );
+    let hex: String = bytes.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let shape = definition
+        .preset
+        .secrets
+        .iter()
+        .find(|secret| secret.usage == usage);
+    let text = match shape.and_then(|secret| secret.generate) {
+        Some(GeneratedSecret::Whsec) => format!("whsec_{}", STANDARD.encode(bytes.as_ref())),
+        Some(GeneratedSecret::UserPassword) => format!("mef:{hex}"),
+        Some(GeneratedSecret::Hex) | None => hex,
+    };
+    definition.key(index, entry, Secret::new(text.into_bytes()))
+}

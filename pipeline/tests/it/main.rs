@@ -1,0 +1,6 @@
+//! What users of the engine would miss.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod bad_input;
+mod definitions;
+mod manifests;
