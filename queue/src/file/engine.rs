@@ -5,6 +5,7 @@
 
 mod receive;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::clock::{self, Clock, Micros};
@@ -84,27 +85,30 @@ impl Engine {
                     }),
                     Err(message) => Err(SendError::Unavailable(message)),
                 });
-            // Whoever asked may be gone; the messages are kept all the same.
-            let _ = send.reply.send(answer.collect());
+            let answer = answer.collect();
+            // The room is free before the answer is out: who was answered may send again at once.
             drop(send.permit);
+            // Whoever asked may be gone; the messages are kept all the same.
+            let _ = send.reply.send(answer);
         }
     }
 
     fn delete(&mut self, lane: Lane, deletes: Vec<(Lane, String, Reply<()>)>) {
-        let mut sequences = Vec::new();
-        let mut replies = Vec::new();
+        let mut replies = BTreeMap::new();
         for (_, handle, reply) in deletes {
             match self.held(lane, &handle) {
-                Ok(sequence) if !sequences.contains(&sequence) => {
-                    sequences.push(sequence);
-                    replies.push(reply);
+                Ok(sequence) => {
+                    // The second of two that delete the same message is late.
+                    if let Some(late) = replies.insert(sequence, reply) {
+                        let _ = late.send(Err(QueueError::StaleHandle(handle)));
+                    }
                 }
-                Ok(_) => drop(reply.send(Err(QueueError::StaleHandle(handle)))),
                 Err(error) => drop(reply.send(Err(error))),
             }
         }
+        let sequences: Vec<u64> = replies.keys().copied().collect();
         let result = self.lane(lane).delete(&sequences);
-        for reply in replies {
+        for reply in replies.into_values() {
             let _ = reply.send(result.clone().map_err(QueueError::Unavailable));
         }
     }
@@ -163,16 +167,22 @@ impl Engine {
             .map_or(Ok(0), sequence_of)?
             .saturating_add(u64::from(after.is_some()));
         let lane = self.lane(lane);
-        let sequences: Vec<u64> = lane
-            .index()
-            .from(from)
-            .take(max)
-            .map(|(sequence, _)| sequence)
-            .collect();
-        sequences
-            .into_iter()
-            .map(|sequence| receive::delivery(lane, sequence, String::new()))
-            .collect()
+        let mut found = Vec::new();
+        let mut failure = None;
+        let mut next = lane.index().first_from(from);
+        while found.len() < max
+            && let Some(sequence) = next
+        {
+            match receive::delivery(lane, sequence, String::new()) {
+                Ok(delivery) => found.push(delivery),
+                Err(error) => failure = Some(receive::report(error)),
+            }
+            next = lane.index().first_from(sequence + 1);
+        }
+        match failure {
+            Some(error) if found.is_empty() => Err(error),
+            _ => Ok(found),
+        }
     }
 
     fn depth(&mut self, lane: Lane) -> Depth {

@@ -68,6 +68,14 @@ impl Index {
             .map(|(sequence, message)| (*sequence, message))
     }
 
+    /// The first message from this sequence on.
+    pub(super) fn first_from(&self, sequence: u64) -> Option<u64> {
+        self.messages
+            .range(sequence..)
+            .next()
+            .map(|(sequence, _)| *sequence)
+    }
+
     /// Sequences of the messages in this range.
     pub(super) fn sequences(&self, range: RangeInclusive<u64>) -> Vec<u64> {
         if range.is_empty() {

@@ -50,6 +50,11 @@ impl Hands {
             .fetch_add(i64::try_from(by.as_micros()).unwrap(), Ordering::SeqCst);
     }
 
+    pub(crate) fn set_back(&self, by: Duration) {
+        self.0
+            .fetch_sub(i64::try_from(by.as_micros()).unwrap(), Ordering::SeqCst);
+    }
+
     pub(crate) fn clock(&self) -> Clock {
         let hands = self.clone();
         Arc::new(move || hands.now())
@@ -121,4 +126,41 @@ pub(crate) async fn keep(queue: &dyn Queue, lane: Lane, messages: Vec<Outgoing>)
 /// All messages of a lane that are not deleted.
 pub(crate) async fn all(queue: &dyn Queue, lane: Lane) -> Vec<Delivery> {
     queue.scan(lane, None, usize::MAX).await.unwrap()
+}
+
+/// Random numbers from a seed that a failing test prints (xorshift64*).
+pub(crate) struct Dice(u64);
+
+impl Dice {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % limit.max(1)
+    }
+}
+
+/// `MEF_SEED`, or another one each time; printed, so that a failure can be repeated.
+pub(crate) fn seed() -> u64 {
+    let given = std::env::var("MEF_SEED")
+        .ok()
+        .map(|text| text.parse().expect("MEF_SEED is a number"));
+    let seed = given.unwrap_or_else(|| {
+        use std::hash::{BuildHasher, Hasher};
+        std::hash::RandomState::new().build_hasher().finish() >> 16
+    });
+    println!("seed: MEF_SEED={seed}");
+    seed
+}
+
+/// Runs async code without a runtime of its own.
+pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap()
+        .block_on(future)
 }

@@ -174,7 +174,7 @@ fn letter(lane: Lane) -> char {
     }
 }
 
-fn report(error: QueueError) -> QueueError {
+pub(super) fn report(error: QueueError) -> QueueError {
     tracing::error!(%error, "cannot hand out a message");
     error
 }
