@@ -27,6 +27,7 @@ pub mod storage;
 mod writer;
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
@@ -107,12 +108,11 @@ impl FileQueue {
             )
         };
         let settings = Arc::new(RwLock::new(settings));
-        let opened = clock::read(&options.clock);
         let engine = Engine {
             events: lane(Lane::Events)?,
             dead: lane(Lane::Dead)?,
             settings: Arc::clone(&settings),
-            session: format!("{:x}.{:x}", opened, std::process::id()),
+            session: session(&options.clock),
             clock: options.clock,
             upkeep_at: None,
         };
@@ -160,6 +160,13 @@ impl FileQueue {
             TrySendError::Disconnected(_) => STOPPED.to_owned(),
         })
     }
+}
+
+/// A word that no other opening of a queue has: a handle is good for the opening that gave it.
+fn session(clock: &Clock) -> String {
+    static OPENED: AtomicU64 = AtomicU64::new(0);
+    let number = OPENED.fetch_add(1, Ordering::Relaxed);
+    format!("{:x}.{:x}.{number:x}", clock::read(clock), std::process::id())
 }
 
 const STOPPED: &str = "the queue's writer has stopped; start the process again";

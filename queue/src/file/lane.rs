@@ -36,6 +36,8 @@ pub(super) struct Lane {
     /// The file of the last segment; none where the next record needs a new one.
     active: Option<Box<dyn StorageFile>>,
     fault: Option<Fault>,
+    /// The last segment was cut after a failed write, and that is not synced yet.
+    unsynced_cut: bool,
     next: u64,
     journal: Journal,
     /// Entries at which the journal is worth writing anew.

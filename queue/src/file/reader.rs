@@ -104,7 +104,7 @@ impl FileReader {
         let mut depth = Depth::default();
         let mut after = 0;
         loop {
-            let page = lane.next_after(after, 1000)?;
+            let page = lane.next_after(after, 100)?;
             let Some(last) = page.last() else { break };
             after = last.message_id.parse().unwrap_or(u64::MAX);
             depth.oldest = depth.oldest.or_else(|| page.first().map(|first| first.sent_at));

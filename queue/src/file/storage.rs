@@ -4,9 +4,9 @@
 //! test can stand in a disk that is full, that fails to sync, or that loses power. Nothing here retries, and nothing here
 //! knows what a record is.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::Path;
 
 /// A file system: the real one is [`Disk`].
@@ -55,13 +55,13 @@ pub enum Lock {
     Taken(String),
 }
 
-/// The real file system.
+/// The real file system. What it makes only its owner can read: events are nobody else's business.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Disk;
 
 impl Storage for Disk {
     fn create_dir(&self, path: &Path) -> io::Result<()> {
-        match std::fs::create_dir(path) {
+        match DirBuilder::new().mode(0o700).create(path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
             other => other,
         }
@@ -83,6 +83,7 @@ impl Storage for Disk {
             .write(true)
             .create(true)
             .truncate(true)
+            .mode(0o600)
             .open(path)?;
         Ok(Box::new(file))
     }
@@ -114,12 +115,14 @@ impl Storage for Disk {
             .write(true)
             .create(true)
             .truncate(false)
+            .mode(0o600)
             .open(path)?;
         match file.try_lock() {
             Ok(()) => {
                 let pid = format!("{}\n", std::process::id());
-                file.set_len(0)?;
-                FileExt::write_all_at(&file, pid.as_bytes(), 0)?;
+                // The lock is what counts; on a full disk the next one is told `unknown`.
+                let _ = FileExt::write_all_at(&file, pid.as_bytes(), 0)
+                    .and_then(|()| file.set_len(pid.len() as u64));
                 Ok(Lock::Held(Box::new(file)))
             }
             Err(TryLockError::WouldBlock) => {

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use mef_queue::file::{FileQueue, FileReader};
-use mef_queue::{Lane, Queue, SendError};
+use mef_queue::file::{FileQueue, FileReader, Options};
+use mef_queue::{Lane, Queue, SendError, Settings};
 use pretty_assertions::assert_eq;
 
 use crate::fake_disk::{FakeDisk, Outage};
@@ -51,8 +51,25 @@ fn a_disk_full_at_any_byte_keeps_what_was_answered_and_nothing_else() {
             );
 
             disk.limit(None);
-            keep(&queue, Lane::Events, vec![message("after", "1")]).await;
+            // Large enough for another segment: what was taken back in the one before must not come back.
+            keep(&queue, Lane::Events, vec![message("after", vec![b'x'; 900])]).await;
             expected.push("after".to_owned());
+            for outage in (0..8)
+                .filter(|_| room % 8 == 0)
+                .map(|n| Outage::Tears(room as u64 + n))
+            {
+                let storage = Arc::new(disk.after(outage));
+                let options = Options {
+                    storage,
+                    ..bench.options.clone()
+                };
+                let torn = FileQueue::open_with(&bench.path(), Settings::default(), options).unwrap();
+                assert_eq!(
+                    ids(&all(&torn, Lane::Events).await),
+                    expected,
+                    "room for {room} bytes, {outage:?}"
+                );
+            }
             let mut reader = FileReader::open_with(&bench.path(), &bench.options.storage).unwrap();
             assert_eq!(ids(&reader.next_after(Lane::Events, 0, 10).unwrap()), expected);
             assert_eq!(reader.damage(Lane::Events), []);

@@ -293,8 +293,6 @@ impl World {
     fn reopen(&mut self, outage: Option<u64>) {
         let after = outage.map(|seed| self.disk.after(Outage::Tears(seed)));
         self.queue = None;
-        // Handles must not fit a later opening; the clock tells openings apart.
-        self.hands.advance(Duration::from_micros(1));
         self.disk = after.unwrap_or(self.disk.clone());
         self.open();
         self.model

@@ -47,7 +47,11 @@ impl Engine {
                 }
             }
             if over.len() == REDRIVE {
-                failure = self.redrive(&std::mem::take(&mut over), now).err().or(failure);
+                // Where the dead letters take nothing, the others need not be tried.
+                if let Err(error) = self.redrive(&std::mem::take(&mut over), now) {
+                    failure = Some(error);
+                    break;
+                }
             }
         }
         failure = self.redrive(&over, now).err().or(failure);

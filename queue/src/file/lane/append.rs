@@ -55,6 +55,7 @@ impl Lane {
             self.failed(Fault::Sync);
             return Err(unavailable("sync", &path, &error));
         }
+        self.unsynced_cut = false;
         Ok(self.admit(first, start + chunk.bytes.len() as u64, chunk.messages))
     }
 
@@ -123,6 +124,7 @@ impl Lane {
 
     /// Starts a new segment, durable with its name before it is used.
     pub(crate) fn roll(&mut self) -> io::Result<u64> {
+        self.settle()?;
         let first = self.next;
         let path = segment_path(&self.dir, first);
         let file = self.storage.create(&path)?;
@@ -136,6 +138,19 @@ impl Lane {
         self.active = Some(file);
         self.segments.insert(first, Segment::default());
         Ok(first)
+    }
+
+    /// Only the last segment may end in an unfinished write: a cut must be durable before another segment follows.
+    fn settle(&mut self) -> io::Result<()> {
+        if self.unsynced_cut
+            && let Some(file) = &self.active
+            && let Err(error) = file.sync_data()
+        {
+            self.failed(Fault::Sync);
+            return Err(error);
+        }
+        self.unsynced_cut = false;
+        Ok(())
     }
 
     fn failed(&mut self, fault: Fault) {
@@ -161,13 +176,15 @@ impl Lane {
             None => Err(io::Error::other("the segment is closed")),
         };
         if fault == Fault::Write && cut.is_ok() {
-            // No sync: should the cut get lost, what comes back is an unfinished write, and opening cuts that off.
+            // Not synced now: should the cut get lost, what comes back is an unfinished write, which opening cuts off.
+            self.unsynced_cut = true;
             self.fault = None;
             return Ok(());
         }
         self.fault = Some(Fault::Sync);
         self.leave_segment(first, segment, cut)?;
         self.active = None;
+        self.unsynced_cut = false;
         self.fault = None;
         Ok(())
     }

@@ -67,10 +67,9 @@ impl Scan {
 
 /// What was found in place of a record, and what to do.
 pub(crate) fn damage_message(found: &str, path: &Path) -> String {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
     format!(
         "expected a record, found {found}; nothing was changed. `mef queue` and `mef dlq ls` still read what is whole. To \
-         go on without this segment, stop the process and move the file out of its folder (mv {} {name}.damaged)",
+         go on without this segment, stop the process and rename it: mv {0} {0}.damaged",
         path.display()
     )
 }

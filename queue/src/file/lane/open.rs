@@ -91,6 +91,7 @@ impl Lane {
             segments: BTreeMap::new(),
             active: None,
             fault: None,
+            unsynced_cut: false,
             next: facts.next.max(1),
             journal,
             rewrite_at: 0,

@@ -18,13 +18,9 @@ impl Lane {
             .segments
             .last_key_value()
             .map(|(first, segment)| (*first, *segment));
-        if let Some((_, segment)) = last
-            && self.active.is_some()
-            && self.fault.is_none()
-            && self.should_close(segment, now, retention)
-        {
-            self.roll()?;
-        }
+        let close = last.is_some_and(|(_, segment)| self.should_close(segment, now, retention));
+        // A full disk may not take another segment; what is over must leave all the same.
+        let closed = if close { self.roll().map(drop) } else { Ok(()) };
         let last = self.segments.last_key_value().map(|(first, _)| *first);
         let over: Vec<u64> = self
             .segments
@@ -41,7 +37,7 @@ impl Lane {
         if self.journal.entries() > self.rewrite_at.max(SMALL_JOURNAL) {
             self.rewrite_journal()?;
         }
-        Ok(())
+        closed
     }
 
     fn should_close(&self, segment: Segment, now: Micros, retention: Micros) -> bool {
