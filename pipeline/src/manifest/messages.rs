@@ -169,7 +169,6 @@ fn wrong_type(
             problem.help(format!("put it in quotes: \"{value}\""))
         }
         ("array", _) if !value.is_null() => problem.help("write it as a list: start each entry with \"- \""),
-        (_, Value::Null) => problem.help("give it a value, or leave the field out"),
         _ => match description {
             Some(text) => problem.help(text),
             None => problem,

@@ -54,14 +54,18 @@ impl Rules {
     /// about changes.
     #[must_use]
     pub fn check(&self, object: &Value, old: Option<&Value>) -> Vec<Problem> {
-        let mut problems: Vec<Problem> = self
-            .structure
-            .iter_errors(object)
-            .flat_map(|error| messages::of(&error, &self.schema, object))
-            .collect();
-        repeated_keys(&self.schema, object, "", &mut problems);
-        let known = self.without_unknown_fields(object);
-        let sound = problems.is_empty();
+        let mut problems = Vec::new();
+        let mut object = object.clone();
+        drop_nulls(&self.schema, &mut object, "", &mut problems);
+        let nulls = problems.len();
+        problems.extend(
+            self.structure
+                .iter_errors(&object)
+                .flat_map(|error| messages::of(&error, &self.schema, &object)),
+        );
+        repeated_keys(&self.schema, &object, "", &mut problems);
+        let known = self.without_unknown_fields(&object);
+        let sound = problems.len() == nulls;
         let broken = self
             .evaluator
             .validate_compiled(&self.expressions, &known, old)
@@ -184,6 +188,43 @@ fn prune(schema: &Value, value: &mut Value) {
             for (name, member) in members {
                 if let Some(property) = properties.get(name) {
                     prune(property, member);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The API server drops a field that is null, as if it were not there.
+fn drop_nulls(schema: &Value, value: &mut Value, path: &str, problems: &mut Vec<Problem>) {
+    match value {
+        Value::Array(elements) => {
+            if let Some(items) = schema.get("items") {
+                for (index, element) in elements.iter_mut().enumerate() {
+                    drop_nulls(items, element, &format!("{path}[{index}]"), problems);
+                }
+            }
+        }
+        Value::Object(members) => {
+            let Some(properties) = schema.get("properties").and_then(Value::as_object) else {
+                return;
+            };
+            members.retain(|name, member| {
+                let is_null = member.is_null() && properties.contains_key(name);
+                if is_null {
+                    problems.push(
+                        Problem::warning(
+                            messages::join(path, name),
+                            "holds nothing (null) and counts as absent",
+                        )
+                        .help("give it a value, or leave it out"),
+                    );
+                }
+                !is_null
+            });
+            for (name, member) in members {
+                if let Some(property) = properties.get(name) {
+                    drop_nulls(property, member, &messages::join(path, name), problems);
                 }
             }
         }
