@@ -29,6 +29,7 @@ pub mod sign;
 pub mod source;
 
 // What several stages need.
+pub(crate) mod excerpt;
 pub mod json;
 pub mod redact;
 pub mod time;

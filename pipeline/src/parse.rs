@@ -10,7 +10,7 @@ mod formats;
 mod request;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -178,7 +178,7 @@ impl ParseRules {
 }
 
 impl Parsed {
-    fn of(rules: &ParseRules, received: &Received) -> Self {
+    pub(crate) fn of(rules: &ParseRules, received: &Received) -> Self {
         let encoding: Vec<_> = received.headers.all("content-encoding").collect();
         let decoded = content::decode(&received.body, &encoding, rules.max_decoded_bytes);
         Self::read(rules, Request::of(received, &rules.keep_headers), decoded)
@@ -204,13 +204,11 @@ impl Parsed {
     }
 
     /// Its events in order, never none; of a request that cannot be read as a whole, that one reason.
-    #[must_use]
     pub fn items(&self) -> &[Result<Item, Unparsable>] {
         &self.items
     }
 
     /// The events, to take them further.
-    #[must_use]
     pub fn into_items(self) -> Vec<Result<Item, Unparsable>> {
         self.items
     }

@@ -244,7 +244,7 @@ fn parts_share_the_bytes_of_the_whole() {
 fn values_after_each_other_are_read_apart() {
     let read = |text: &str| {
         Document::parse_sequence(text.to_owned())
-            .map(|documents| documents.iter().map(|d| ascii(d)).collect::<Vec<_>>())
+            .map(|documents| documents.iter().map(ascii).collect::<Vec<_>>())
     };
     assert_eq!(
         read("{\"a\":1}{\"a\":2}\n[3] 4 \"x\""),

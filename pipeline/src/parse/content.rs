@@ -7,6 +7,7 @@ use bytes::Bytes;
 use flate2::bufread::MultiGzDecoder;
 
 use crate::dead_letter::Detail;
+use crate::excerpt::shorten;
 
 const GZIP_MAGIC: &[u8] = b"\x1f\x8b";
 
@@ -19,7 +20,7 @@ pub(super) fn decode(body: &Bytes, encoding: &[&[u8]], limit: usize) -> Result<B
             b"gzip" | b"x-gzip" => gunzip(body, limit),
             other => Err(Detail::message(format!(
                 "content encoding {:?} is not supported; let the sender use gzip or none",
-                super::request::shorten(&String::from_utf8_lossy(other), 40)
+                shorten(&String::from_utf8_lossy(other), 40)
             ))),
         },
         _ => Err(Detail::message(

@@ -3,8 +3,9 @@
 
 use bytes::Bytes;
 
-use super::{Found, MAX_ITEMS, ParseRules, form, request};
+use super::{Found, MAX_ITEMS, ParseRules, form};
 use crate::dead_letter::Detail;
+use crate::excerpt::shorten;
 use crate::json::{Document, JsonError};
 use crate::preset::BodyFormat;
 
@@ -73,7 +74,7 @@ pub(super) fn not_json(error: &JsonError) -> Detail {
 
 fn no_form(content_type: Option<&str>) -> Detail {
     let found = content_type.map_or("there is none".to_owned(), |text| {
-        format!("it is {:?}", request::shorten(text, 80))
+        format!("it is {:?}", shorten(text, 80))
     });
     Detail::message(format!(
         "no form: the content type must be application/x-www-form-urlencoded, and {found}"

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use crate::dead_letter::Letter;
 use crate::definition::Definition;
+use crate::excerpt::shorten;
 use crate::json::Document;
 use crate::received::Received;
 use crate::verify::value::ValueSource;
@@ -29,10 +30,6 @@ pub struct Request {
 /// those that later stages read, because a replay must find again what the first attempt saw.
 pub(super) fn headers_to_keep(definition: &Definition, request_key: &[ValueSource]) -> Vec<String> {
     let preset = &definition.preset;
-    let matches = definition
-        .schemas
-        .iter()
-        .filter_map(|schema| schema.matches.as_ref());
     let kinds = preset.event.kind.iter().map(String::as_str);
     let texts = kinds.chain(preset.event.time.iter().map(|time| time.from.as_str()));
     let sources = texts
@@ -172,12 +169,4 @@ impl Request {
 fn joined(received: &Received, name: &str) -> Option<String> {
     let values: Vec<_> = received.headers.all(name).map(String::from_utf8_lossy).collect();
     (!values.is_empty()).then(|| values.join(", "))
-}
-
-/// The start of a text, for messages.
-pub(super) fn shorten(text: &str, characters: usize) -> Cow<'_, str> {
-    match text.char_indices().nth(characters) {
-        None => Cow::Borrowed(text),
-        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
-    }
 }
