@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use mef_queue::file::FileReader;
 use mef_queue::{Lane, Outgoing, Queue, QueueError, SendError};
 use pretty_assertions::assert_eq;
 
@@ -308,33 +307,4 @@ async fn purge_empties_one_lane_for_good() {
         ["3"],
         "numbers are not given again"
     );
-}
-
-#[tokio::test]
-async fn a_reader_beside_the_writer_sees_what_is_kept_and_not_deleted() {
-    let bench = Bench::new();
-    let queue = bench.open();
-    let mut reader = FileReader::open(&bench.path()).unwrap();
-    assert_eq!(reader.next_after(Lane::Events, 0, 10).unwrap(), []);
-    keep(
-        &queue,
-        Lane::Events,
-        ["a", "b", "c"].map(|id| message(id, id)).to_vec(),
-    )
-    .await;
-    assert_eq!(ids(&reader.next_after(Lane::Events, 0, 2).unwrap()), ["a", "b"]);
-    assert_eq!(ids(&reader.next_after(Lane::Events, 2, 2).unwrap()), ["c"]);
-    assert_eq!(reader.next_after(Lane::Events, 3, 2).unwrap(), []);
-    let held = queue.receive(Lane::Events, 2, MINUTE).await.unwrap();
-    queue.delete(Lane::Events, &held[1].handle).await.unwrap();
-    keep(&queue, Lane::Events, vec![message("d", "d")]).await;
-    assert_eq!(ids(&reader.next_after(Lane::Events, 3, 2).unwrap()), ["d"]);
-    let left = reader.next_after(Lane::Events, 0, 10).unwrap();
-    assert_eq!(ids(&left), ["a", "c", "d"]);
-    assert_eq!(
-        left.iter().map(|one| one.receive_count).collect::<Vec<_>>(),
-        [1, 0, 0]
-    );
-    assert_eq!(reader.get(Lane::Events, "2").unwrap(), None);
-    assert_eq!(reader.get(Lane::Events, "3").unwrap().unwrap().body, b"c");
 }

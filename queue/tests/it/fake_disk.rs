@@ -3,7 +3,8 @@
 //! Until a file is synced its changes are pending; until a folder is synced the names in it are. A power cut keeps what was
 //! durable and, of what was pending, as much as the test says: nothing, everything, or any torn part of it.
 
-use std::collections::BTreeMap;
+mod durable;
+
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -11,10 +12,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
 use mef_queue::file::storage::{Lock, Storage, StorageFile};
 
+pub(crate) use self::durable::Outage;
+use self::durable::{Change, Content, NameChange, Names, Node};
 use crate::support::Dice;
-
-/// Bytes that a disk writes in one piece.
-const SECTOR: usize = 512;
 
 #[derive(Clone, Default)]
 pub(crate) struct FakeDisk(Arc<Shared>);
@@ -41,103 +41,6 @@ struct State {
     hold_syncs: bool,
     /// Syncs of files, so far, with those that wait.
     syncs: u64,
-}
-
-type Names = BTreeMap<PathBuf, Node>;
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Node {
-    Folder,
-    File(usize),
-}
-
-#[derive(Clone)]
-enum NameChange {
-    Made(PathBuf, Node),
-    Removed(PathBuf),
-    Renamed(PathBuf, PathBuf, Node),
-}
-
-#[derive(Clone, Default)]
-struct Content {
-    bytes: Vec<u8>,
-    durable: Vec<u8>,
-    pending: Vec<Change>,
-}
-
-#[derive(Clone)]
-enum Change {
-    Write(usize, Vec<u8>),
-    Length(usize),
-}
-
-/// How much of what was not synced is there after a power cut.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outage {
-    /// Nothing.
-    Forgets,
-    /// All of it, as after a killed process.
-    Keeps,
-    /// The names, but nothing of the contents.
-    KeepsNames,
-    /// The contents, but not the names.
-    KeepsContents,
-    /// Any part: writes in order up to some point, and of them any sectors.
-    Tears(u64),
-}
-
-impl NameChange {
-    fn apply(&self, names: &mut Names) {
-        match self {
-            Self::Made(path, node) => drop(names.insert(path.clone(), *node)),
-            Self::Removed(path) => drop(names.remove(path)),
-            Self::Renamed(from, to, node) => {
-                names.remove(from);
-                names.insert(to.clone(), *node);
-            }
-        }
-    }
-
-    fn folder(&self) -> &Path {
-        let (Self::Made(path, _) | Self::Removed(path) | Self::Renamed(path, ..)) = self;
-        path.parent().unwrap_or(Path::new("/"))
-    }
-}
-
-impl Change {
-    fn apply(&self, bytes: &mut Vec<u8>) {
-        match self {
-            Self::Write(offset, new) => {
-                let end = offset + new.len();
-                if bytes.len() < end {
-                    bytes.resize(end, 0);
-                }
-                bytes[*offset..end].copy_from_slice(new);
-            }
-            Self::Length(length) => bytes.resize(*length, 0),
-        }
-    }
-
-    /// As a disk might have it in the middle of writing: some sectors, the others as they were.
-    fn apply_torn(&self, bytes: &mut Vec<u8>, dice: &mut Dice) {
-        let Self::Write(offset, new) = self else {
-            return self.apply(bytes);
-        };
-        if dice.below(3) == 0 {
-            let some = dice.below(new.len() as u64 + 1) as usize;
-            return Self::Write(*offset, new[..some].to_vec()).apply(bytes);
-        }
-        let mut at = 0;
-        while at < new.len() {
-            let end = (((offset + at) / SECTOR + 1) * SECTOR - offset).min(new.len());
-            match dice.below(3) {
-                0 => Self::Write(offset + at, new[at..end].to_vec()).apply(bytes),
-                1 => Self::Write(offset + at, vec![0; end - at]).apply(bytes),
-                _ => {}
-            }
-            at = end;
-        }
-    }
 }
 
 fn broken(what: &str) -> io::Error {
@@ -250,28 +153,6 @@ impl FakeDisk {
             disk: self.clone(),
             index,
         })
-    }
-}
-
-impl Content {
-    fn after(&self, outage: Outage, dice: &mut Dice) -> Self {
-        let bytes = match outage {
-            Outage::Forgets | Outage::KeepsNames => self.durable.clone(),
-            Outage::Keeps | Outage::KeepsContents => self.bytes.clone(),
-            Outage::Tears(_) => {
-                let mut bytes = self.durable.clone();
-                let some = dice.below(self.pending.len() as u64 + 1) as usize;
-                self.pending[..some]
-                    .iter()
-                    .for_each(|change| change.apply_torn(&mut bytes, dice));
-                bytes
-            }
-        };
-        Self {
-            durable: bytes.clone(),
-            bytes,
-            pending: Vec::new(),
-        }
     }
 }
 
@@ -420,13 +301,6 @@ impl Storage for FakeDisk {
     fn lock(&self, path: &Path) -> io::Result<Lock> {
         self.create(path)?.write_at(0, b"1\n")?;
         Ok(Lock::Held(Box::new(())))
-    }
-}
-
-impl Content {
-    fn change(&mut self, change: Change) {
-        change.apply(&mut self.bytes);
-        self.pending.push(change);
     }
 }
 

@@ -12,6 +12,7 @@ mod delivery;
 mod disk_full;
 mod fake_disk;
 mod faults;
+mod follow;
 mod kill;
 mod model;
 mod power_cut;
