@@ -1,1 +1,383 @@
-//! To come.
+//! A request as the vendor would sign it, from the same data that verifies it: an unsigned request, the source's secrets
+//! and a time in, the signed request out. It sends nothing, and never signs in a way that verification does not read.
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use mef_crds::{TokenDecode, UrlVariant};
+
+use crate::received::{Headers, Received};
+use crate::secret::{Key, KeyRing};
+use crate::time;
+use crate::verify::primitive::{BodyDigest, CannotCheck, Check, Kind, Signed, Token, scheme_word};
+use crate::verify::signature::Shape;
+use crate::verify::template::{Content, Unrenderable};
+use crate::verify::value::{ValueSource, View};
+use crate::verify::{Alternative, UnusableKey, Verifier, encode, encode_base64, encode_hex};
+
+/// A request before it is signed. A value that is already there (a time, an id) is kept, so that a test can choose it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UnsignedRequest {
+    /// Method in upper case.
+    pub method: String,
+    /// Path without query.
+    pub path: String,
+    /// Query without `?`.
+    pub query: String,
+    /// Headers in order.
+    pub headers: Vec<(String, String)>,
+    /// The body, byte for byte.
+    pub body: Bytes,
+}
+
+/// A signed request. The signature covers the URL under which the sender knows the endpoint, wherever this one is sent.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SignedRequest(UnsignedRequest);
+
+/// Why a request cannot be signed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SignError {
+    /// No valid secret.
+    #[error(
+        "no secret for {usage:?} is valid at {at}: add one to spec.webhook.secrets, or see its notBefore and notAfter"
+    )]
+    NoSecret {
+        /// The use.
+        usage: String,
+        /// The time of signing.
+        at: Timestamp,
+    },
+    /// A secret that cannot be a key.
+    #[error("the secret for {usage:?} cannot be used: {reason}")]
+    UnusableSecret {
+        /// The use.
+        usage: String,
+        /// Why.
+        reason: UnusableKey,
+    },
+    /// A secret that cannot stand in a header.
+    #[error(
+        "the secret for {usage:?} cannot be sent in {place}: it holds a line break or another control character"
+    )]
+    Unsendable {
+        /// The use.
+        usage: String,
+        /// Where it would stand.
+        place: ValueSource,
+    },
+    /// Only the vendor has the private key.
+    #[error(
+        "a request with a public-key signature can only be signed by the sender, who alone has the private key"
+    )]
+    PublicKey,
+    /// It stands in the body, which is sent as it is.
+    #[error("{0} stands in the body, which is sent as it is: put it there")]
+    InBody(ValueSource),
+    /// A value of the signed content is not in the request.
+    #[error("{0}: add it to the request")]
+    Content(String),
+    /// A value is required that is not in the request.
+    #[error("{0} must be in the request with a value that verification.require accepts")]
+    Required(ValueSource),
+}
+
+impl SignedRequest {
+    /// Method in upper case.
+    #[must_use]
+    pub fn method(&self) -> &str {
+        &self.0.method
+    }
+
+    /// Path without query.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.0.path
+    }
+
+    /// Query without `?`.
+    #[must_use]
+    pub fn query(&self) -> &str {
+        &self.0.query
+    }
+
+    /// Headers, those of the signature among them. A token among them is a secret.
+    #[must_use]
+    pub fn headers(&self) -> &[(String, String)] {
+        &self.0.headers
+    }
+
+    /// The body.
+    #[must_use]
+    pub fn body(&self) -> &Bytes {
+        &self.0.body
+    }
+
+    /// The same request as the edge would have received it.
+    #[must_use]
+    pub fn received(&self, at: Timestamp, request_id: &str) -> Received {
+        self.0.received(at, request_id)
+    }
+}
+
+impl std::fmt::Debug for SignedRequest {
+    /// Header values may be tokens, so only names are shown.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names: Vec<&str> = self.0.headers.iter().map(|(name, _)| name.as_str()).collect();
+        write!(
+            f,
+            "SignedRequest({} {}, headers {names:?})",
+            self.0.method, self.0.path
+        )
+    }
+}
+
+/// Signs a request by the first alternative that can be signed.
+///
+/// # Errors
+/// When none can; the reason is that of the first alternative.
+pub fn sign(
+    verifier: &Verifier,
+    keys: &KeyRing,
+    request: &UnsignedRequest,
+    now: Timestamp,
+) -> Result<SignedRequest, SignError> {
+    let mut first = None;
+    for alternative in &verifier.alternatives {
+        let mut draft = Draft {
+            verifier,
+            keys,
+            now,
+            request: request.clone(),
+        };
+        match draft.sign(alternative) {
+            Ok(()) => return Ok(SignedRequest(draft.request)),
+            Err(error) => first = first.or(Some(error)),
+        }
+    }
+    Err(first.unwrap_or(SignError::PublicKey))
+}
+
+struct Draft<'s> {
+    verifier: &'s Verifier,
+    keys: &'s KeyRing,
+    now: Timestamp,
+    request: UnsignedRequest,
+}
+
+impl Draft<'_> {
+    /// What signatures cover comes first: fixed values, time, id, the hash of the body.
+    fn sign(&mut self, alternative: &Alternative) -> Result<(), SignError> {
+        self.put_required()?;
+        self.put_time()?;
+        self.put_id()?;
+        let kinds = || alternative.primitives.iter().map(|primitive| &primitive.kind);
+        for kind in kinds() {
+            match kind {
+                Kind::BodyDigest(digest) => self.put_hash(digest)?,
+                Kind::Token(token) => self.put_token(token)?,
+                Kind::Signed(_) => {}
+            }
+        }
+        for kind in kinds() {
+            if let Kind::Signed(signed) = kind {
+                self.put_signature(signed)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn put_required(&mut self) -> Result<(), SignError> {
+        for (source, pattern) in &self.verifier.require {
+            if self.read(source).is_some_and(|value| pattern.matches(&value)) {
+                continue;
+            }
+            let value = pattern
+                .literal()
+                .ok_or_else(|| SignError::Required(source.clone()))?;
+            self.put(source, value)?;
+        }
+        Ok(())
+    }
+
+    fn put_time(&mut self) -> Result<(), SignError> {
+        match &self.verifier.timestamp {
+            Some(rule)
+                if rule.source != ValueSource::SignatureTimestamp && self.read(&rule.source).is_none() =>
+            {
+                self.put(&rule.source, &time::format(self.now, rule.unit))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn put_id(&mut self) -> Result<(), SignError> {
+        match &self.verifier.id {
+            Some(source) if self.read(source).is_none() => {
+                let seed = [self.now.to_string().as_bytes(), &self.request.body].concat();
+                let hash = ring::digest::digest(&ring::digest::SHA256, &seed);
+                self.put(source, &format!("msg_{}", &encode_hex(hash.as_ref())[..24]))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn put_hash(&mut self, digest: &BodyDigest) -> Result<(), SignError> {
+        let hash = encode(digest.encoding, digest.hash(&self.request.body).as_ref());
+        self.put(&digest.source, &hash)
+    }
+
+    fn put_token(&mut self, token: &Token) -> Result<(), SignError> {
+        let key = self.keys(&token.usage)?.remove(0);
+        let secret = key.secret.expose();
+        let unsendable = || SignError::Unsendable {
+            usage: token.usage.clone(),
+            place: token.source.clone(),
+        };
+        if matches!(token.source, ValueSource::Json(_) | ValueSource::Form(_)) {
+            let received = self.request.received(self.now, "");
+            return if token.present(&View::new(&received)) {
+                Ok(())
+            } else {
+                Err(SignError::InBody(token.source.clone()))
+            };
+        }
+        let mut value = match token.decode {
+            Some(TokenDecode::Base64) => encode_base64(secret),
+            None => std::str::from_utf8(secret).map_err(|_| unsendable())?.to_owned(),
+        };
+        if let Some(scheme) = token.scheme {
+            value = format!("{} {value}", scheme_word(scheme));
+        }
+        if value.chars().any(char::is_control) || value.trim() != value {
+            return Err(unsendable());
+        }
+        self.put(&token.source, &value)
+    }
+
+    fn put_signature(&mut self, signed: &Signed) -> Result<(), SignError> {
+        let place = signed.signatures.places.first().ok_or(SignError::PublicKey)?;
+        let stamp = self.verifier.timestamp.as_ref().map(|rule| match &rule.source {
+            ValueSource::SignatureTimestamp => time::format(self.now, rule.unit),
+            source => self.read(source).unwrap_or_default(),
+        });
+        let id = self.verifier.id.as_ref().and_then(|source| self.read(source));
+        let received = self.request.received(self.now, "");
+        let view = View::new(&received);
+        let content = Content {
+            view: &view,
+            timestamp: stamp.as_deref(),
+            id: id.as_deref(),
+            public_url: self.verifier.public_url.as_deref(),
+        };
+        let signature = encode(signed.encoding, &self.signature(signed, &content)?);
+        let value = match &signed.signatures.shape {
+            Shape::One { prefix } => format!("{prefix}{signature}"),
+            Shape::List { item, .. } => format!("{item}{signature}"),
+            Shape::Keyed(keyed) => {
+                let pair = |key: &str, value: &str| format!("{key}{}{value}", keyed.eq);
+                let stamp = keyed.timestamp.as_deref().zip(stamp.as_deref());
+                let pairs = stamp
+                    .map(|(key, stamp)| pair(key, stamp))
+                    .into_iter()
+                    .chain([pair(&keyed.signature, &signature)]);
+                pairs.collect::<Vec<_>>().join(&keyed.pair)
+            }
+        };
+        self.put(place, &value)
+    }
+
+    /// The signature by the first secret that can be a key.
+    fn signature(&self, signed: &Signed, content: &Content<'_>) -> Result<Vec<u8>, SignError> {
+        let mut unusable = None;
+        for key in self.keys(&signed.usage)? {
+            match signed.prepare(key, content, None::<UrlVariant>) {
+                Ok(Check::Equals(tag)) => return Ok(tag),
+                Ok(Check::Ed25519 { .. }) => return Err(SignError::PublicKey),
+                Err(CannotCheck::Key(reason)) => unusable = unusable.or(Some(reason)),
+                Err(CannotCheck::Content(error)) => return Err(content_error(&error)),
+            }
+        }
+        Err(match unusable {
+            Some(reason) => SignError::UnusableSecret {
+                usage: signed.usage.clone(),
+                reason,
+            },
+            None => SignError::PublicKey,
+        })
+    }
+
+    /// The valid secrets of a use; at least one.
+    fn keys<'k>(&'k self, usage: &'k str) -> Result<Vec<&'k Key>, SignError> {
+        let keys: Vec<&Key> = self.keys.valid(usage, self.now).collect();
+        if keys.is_empty() {
+            return Err(SignError::NoSecret {
+                usage: usage.to_owned(),
+                at: self.now,
+            });
+        }
+        Ok(keys)
+    }
+
+    fn read(&self, source: &ValueSource) -> Option<String> {
+        let received = self.request.received(self.now, "");
+        let view = View::new(&received);
+        let value = view.read(source).ok().flatten();
+        value.map(std::borrow::Cow::into_owned)
+    }
+
+    /// Puts a value where verification looks for it, in place of what stands there.
+    fn put(&mut self, place: &ValueSource, value: &str) -> Result<(), SignError> {
+        match place {
+            ValueSource::Header(name) => {
+                let headers = &mut self.request.headers;
+                headers.retain(|(other, _)| !other.eq_ignore_ascii_case(name));
+                headers.push((name.clone(), value.to_owned()));
+                Ok(())
+            }
+            ValueSource::Query(name) => {
+                let named = |pair: &&str| {
+                    form_urlencoded::parse(pair.as_bytes()).any(|(other, _)| other == name.as_str())
+                };
+                let mut pairs: Vec<String> = self
+                    .request
+                    .query
+                    .split('&')
+                    .filter(|pair| !pair.is_empty() && !named(pair))
+                    .map(str::to_owned)
+                    .collect();
+                pairs.push(
+                    form_urlencoded::Serializer::new(String::new())
+                        .append_pair(name, value)
+                        .finish(),
+                );
+                self.request.query = pairs.join("&");
+                Ok(())
+            }
+            ValueSource::Json(_) | ValueSource::Form(_) | ValueSource::SignatureTimestamp => {
+                Err(SignError::InBody(place.clone()))
+            }
+        }
+    }
+}
+
+fn content_error(error: &Unrenderable) -> SignError {
+    SignError::Content(error.to_string())
+}
+
+impl UnsignedRequest {
+    fn received(&self, at: Timestamp, request_id: &str) -> Received {
+        Received {
+            method: self.method.clone(),
+            path: self.path.clone(),
+            query: self.query.clone(),
+            headers: self
+                .headers
+                .iter()
+                .map(|(name, value)| (name, value.as_bytes()))
+                .collect::<Headers>(),
+            body: self.body.clone(),
+            peer: None,
+            at,
+            request_id: request_id.to_owned(),
+        }
+    }
+}

@@ -48,8 +48,13 @@ pub(crate) fn decode(encoding: Encoding, text: &str) -> Option<Vec<u8>> {
 pub(crate) fn encode(encoding: Encoding, bytes: &[u8]) -> String {
     match encoding {
         Encoding::Hex => encode_hex(bytes),
-        Encoding::Base64 => general_purpose::STANDARD.encode(bytes),
+        Encoding::Base64 => encode_base64(bytes),
     }
+}
+
+/// Base64, standard alphabet, padded.
+pub(crate) fn encode_base64(bytes: &[u8]) -> String {
+    general_purpose::STANDARD.encode(bytes)
 }
 
 /// Base64 of either alphabet, with or without padding.
@@ -121,7 +126,8 @@ fn decode_hex(text: &str) -> Option<Vec<u8>> {
         .collect()
 }
 
-fn encode_hex(bytes: &[u8]) -> String {
+/// Hexadecimal in lower case.
+pub(crate) fn encode_hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut text = String::with_capacity(bytes.len() * 2);
     for byte in bytes {

@@ -148,12 +148,7 @@ impl Primitive {
     pub(crate) fn present(&self, view: &View<'_>) -> bool {
         match &self.kind {
             Kind::Signed(signed) => signed.signatures.present(view),
-            Kind::Token(token) => match &token.source {
-                ValueSource::Json(pointer) if pointer.contains('*') => view
-                    .json()
-                    .is_some_and(|json| json.each(pointer).iter().any(Option::is_some)),
-                source => view.has(source),
-            },
+            Kind::Token(token) => token.present(view),
             // It is no proof of its own.
             Kind::BodyDigest(_) => false,
         }
@@ -311,6 +306,15 @@ impl Scheme {
 }
 
 impl Token {
+    pub(crate) fn present(&self, view: &View<'_>) -> bool {
+        match &self.source {
+            ValueSource::Json(pointer) if pointer.contains('*') => view
+                .json()
+                .is_some_and(|json| json.each(pointer).iter().any(Option::is_some)),
+            source => view.has(source),
+        }
+    }
+
     fn read<'v>(&self, view: &'v View<'_>) -> Result<Proof<'v>, Unverified> {
         let values = match &self.source {
             ValueSource::Json(pointer) if pointer.contains('*') => {
