@@ -27,7 +27,8 @@ impl Pattern {
         }
         // The group is what makes `^a|b$` mean the whole value too.
         let regex = RegexBuilder::new(&format!(r"\A(?:{text})\z"))
-            .size_limit(1 << 20)
+            // A bounded repetition of a Unicode class, as `[^<>]{1,4096}`, takes some megabytes.
+            .size_limit(32 << 20)
             .build()
             .map_err(|error| InvalidPattern::Syntax {
                 text: text.to_owned(),

@@ -10,12 +10,12 @@ use serde_json::{Map, Value, json};
 /// Presets that need what does not exist yet, with the word that is missing.
 const TO_COME: [(&str, &str); 8] = [
     ("eventgrid", "jwt"),
-    ("github-secret-scanning", "key_id"),
-    ("notion", "state"),
+    ("github-secret-scanning", "ecdsa-p256-sha256-der"),
+    ("notion", "act"),
     ("rfc9421", "http_sig"),
     ("rfc9421-strict", "http_sig"),
     ("sendgrid", "ecdsa-p256-sha256-der"),
-    ("sns", "alg_by"),
+    ("sns", "act"),
     ("ssf-set", "jwt"),
 ];
 

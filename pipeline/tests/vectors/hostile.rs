@@ -356,7 +356,7 @@ fn a_signature_of_another_length_or_spelling_is_judged_by_its_bytes() {
         &webhooks,
         name,
         &value.replace("v1,", "v1a,"),
-        Err(RejectReason::Malformed),
+        Err(RejectReason::NoValidSecret),
     );
 }
 

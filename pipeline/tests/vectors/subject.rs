@@ -151,9 +151,9 @@ impl Subject {
     /// Each text as a secret for each use the preset reads.
     pub fn keys(&self, secrets: &[String]) -> KeyRing {
         let mut keys = Vec::new();
-        for secret in secrets {
+        for (index, secret) in secrets.iter().enumerate() {
             for usage in self.verifier.uses() {
-                keys.push(key(keys.len(), usage, secret));
+                keys.push(key(index, usage, secret));
             }
         }
         KeyRing::new(keys)
