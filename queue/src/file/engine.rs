@@ -163,9 +163,10 @@ impl Engine {
     }
 
     fn scan(&mut self, lane: Lane, after: Option<&str>, max: usize) -> Result<Vec<Delivery>, QueueError> {
-        let from = after
-            .map_or(Ok(0), sequence_of)?
-            .saturating_add(u64::from(after.is_some()));
+        let from = match after {
+            None => 0,
+            Some(after) => sequence_of(after)?.saturating_add(1),
+        };
         let lane = self.lane(lane);
         let mut found = Vec::new();
         let mut failure = None;

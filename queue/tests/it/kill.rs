@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use mef_queue::file::{FileQueue, FileReader};
-use mef_queue::{EVENT_ID, Lane, Queue};
+use mef_queue::{EVENT_ID, Lane, Queue, QueueError};
 
 use crate::child;
 use crate::support::{Dice, seed, wait};
@@ -40,12 +40,18 @@ impl Told {
 fn run_and_kill(folder: &Path, round: usize, lines: usize, told: &mut Told) {
     let mut child = child::command(&[], folder, round, None).spawn().unwrap();
     let mut heard = 0;
+    let mut first = true;
     for line in BufReader::new(child.stdout.take().unwrap())
         .lines()
         .map_while(Result::ok)
     {
         told.hear(&line);
         heard += 1;
+        // It has the lock since before its first promise.
+        if line.starts_with("kept ") && std::mem::take(&mut first) {
+            let error = FileQueue::open(folder, child::settings()).err();
+            assert!(matches!(&error, Some(QueueError::Locked { pid, .. }) if *pid == child.id().to_string()));
+        }
         if heard == lines {
             child.kill().unwrap();
         }

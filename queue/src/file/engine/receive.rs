@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Engine, sequence_of};
+use super::Engine;
 use crate::file::clock::{Micros, later, timestamp};
 use crate::file::lane;
 use crate::{Delivery, Lane, Outgoing, QueueError};
@@ -69,7 +69,10 @@ impl Engine {
         visibility: Duration,
         now: Micros,
     ) -> Result<Option<Delivery>, QueueError> {
-        let sequence = sequence_of(message_id)?;
+        // What is no number was never given out.
+        let Ok(sequence) = message_id.parse() else {
+            return Ok(None);
+        };
         if !self.lane(lane).index().is_ready(sequence) {
             return Ok(None);
         }
