@@ -93,14 +93,14 @@ pub struct Unverified {
 }
 
 impl Unverified {
-    pub(crate) fn new(reason: RejectReason, detail: impl ToString) -> Self {
+    pub(crate) fn new(reason: RejectReason, detail: impl Into<String>) -> Self {
         Self {
             reason,
-            detail: detail.to_string(),
+            detail: detail.into(),
         }
     }
 
-    pub(crate) fn malformed(detail: impl ToString) -> Self {
+    pub(crate) fn malformed(detail: impl Into<String>) -> Self {
         Self::new(RejectReason::Malformed, detail)
     }
 }
@@ -251,7 +251,10 @@ impl Verifier {
 
     fn check_required(&self, view: &View<'_>) -> Result<(), Unverified> {
         for (source, pattern) in &self.require {
-            match view.read(source).map_err(Unverified::malformed)? {
+            match view
+                .read(source)
+                .map_err(|error| Unverified::malformed(error.to_string()))?
+            {
                 Some(value) if pattern.matches(&value) => {}
                 Some(_) => {
                     return Err(Unverified::malformed(format!(
@@ -274,7 +277,9 @@ impl Verifier {
         };
         let text = match &rule.source {
             ValueSource::SignatureTimestamp => proofs.iter().find_map(Proof::timestamp).map(Cow::Borrowed),
-            source => view.read(source).map_err(Unverified::malformed)?,
+            source => view
+                .read(source)
+                .map_err(|error| Unverified::malformed(error.to_string()))?,
         };
         match text {
             Some(text) => Ok(Some(text)),
@@ -297,7 +302,9 @@ impl Verifier {
 
     fn id_text<'v>(&self, view: &'v View<'_>) -> Result<Option<Cow<'v, str>>, Unverified> {
         match &self.id {
-            Some(source) => view.read(source).map_err(Unverified::malformed),
+            Some(source) => view
+                .read(source)
+                .map_err(|error| Unverified::malformed(error.to_string())),
             None => Ok(None),
         }
     }

@@ -1,1 +1,127 @@
+use super::*;
+use crate::preset::Preset;
 
+/// A preset with these handshakes; the problems as sentences.
+fn compile(challenges: &str) -> Result<Challenges, Vec<String>> {
+    let mut preset = Preset::get("zoom").unwrap().clone();
+    preset.challenges = serde_yaml::from_str(challenges).unwrap();
+    Challenges::compile(&preset).map_err(|problems| {
+        problems
+            .iter()
+            .map(|problem| format!("{}: {}", problem.field, problem.message))
+            .collect()
+    })
+}
+
+#[track_caller]
+fn check(challenge: &str, expected: &str) {
+    let challenges = format!("[{{{challenge}}}]");
+    let expected = format!("preset zoom: challenges[0].{expected}");
+    assert_eq!(compile(&challenges).unwrap_err(), [expected], "{challenge}");
+}
+
+#[test]
+fn a_keyed_answer_needs_a_guard_that_no_signed_message_passes() {
+    let keyed = "when: {query: [c]}, auth: None, respond: {status: 200, text: '{hmac.hex:query:c}'}";
+    let without = "guard: query:c is signed with the signing secret and has no anchored regular expression as its guard: \
+                   anybody could have events signed";
+    check(keyed, without);
+    check(&format!("{keyed}, guard: {{'query:d': '^a$'}}"), without);
+    check(&format!("{keyed}, guard: {{'query:c': allowlist}}"), without);
+    check(
+        &format!("{keyed}, guard: {{'query:c': '^.*$'}}"),
+        "guard[query:c]: accepts \"v0:1700000000:{\\\"event\\\":\\\"a.b\\\"}\", which is what a signed message looks like",
+    );
+    let loose = compile(&format!("[{{{keyed}, guard: {{'query:c': '[a-z]+'}}}}]")).unwrap_err();
+    assert!(loose[0].contains("\"[a-z]+\" is not anchored"), "{loose:?}");
+    assert!(compile(&format!("[{{{keyed}, guard: {{'query:c': '^[A-Za-z0-9]+$'}}}}]")).is_ok());
+}
+
+#[test]
+fn text_of_the_request_is_only_sent_back_behind_a_guard() {
+    check(
+        "when: {query: [c]}, auth: None, respond: {status: 200, text: '{query:c}'}",
+        "guard: query:c is sent back as text and has no guard",
+    );
+    check(
+        "when: {query: [c]}, auth: None, respond: {status: 200, headers: {x-c: '{query:c}'}}",
+        "guard: query:c is sent back as text and has no guard",
+    );
+    assert!(
+        compile("[{when: {query: [c]}, auth: None, respond: {status: 200, json: {c: '{query:c}'}}}]").is_ok()
+    );
+}
+
+#[test]
+fn a_handshake_must_be_told_from_an_event() {
+    check(
+        "when: {}, auth: None, respond: {status: 200}",
+        "when: tells no handshake from an event: every POST would be one",
+    );
+    check(
+        "when: {method: get}, auth: None, respond: {status: 200}",
+        "when.method: \"get\" is no method: expected upper case, as GET",
+    );
+    check(
+        "when: {jsonHas: [a]}, auth: None, respond: {status: 200}",
+        "when: \"a\" is no JSON pointer: expected / and keys, as /event",
+    );
+}
+
+#[test]
+fn an_answer_is_well_formed() {
+    let answer = |respond: &str| format!("when: {{method: HEAD}}, auth: None, respond: {respond}");
+    check(
+        &answer("{status: 99}"),
+        "respond.status: 99 is no status of an answer: expected 200 to 599",
+    );
+    check(
+        &answer("{status: 200, json: {}, text: a}"),
+        "respond: json and text exclude each other",
+    );
+    check(
+        &answer("{status: 200, headers: {'a b': c}}"),
+        "respond.headers[a b]: \"a b\" is no header name",
+    );
+    let unknown = compile(&format!(
+        "[{{{}}}]",
+        answer("{status: 200, text: '{hmac:query:c}'}")
+    ))
+    .unwrap_err();
+    assert!(
+        unknown[0].contains("{hmac:query:c} is no placeholder of an answer"),
+        "{unknown:?}"
+    );
+}
+
+#[test]
+fn a_header_of_an_answer_cannot_be_ended_by_its_value() {
+    let challenges = compile(
+        "[{when: {query: [c]}, auth: None, guard: {'query:c': '^(?s:.)*$'}, respond: {status: 200, headers: {x-c: '{query:c}'}}}]",
+    )
+    .unwrap();
+    let preset = Preset::get("zoom").unwrap();
+    let verifier = Verifier::compile(&preset.verification, &mef_crds::Webhook::default()).unwrap();
+    let answer = |query: &str| {
+        let received = Received {
+            method: "POST".to_owned(),
+            path: "/".to_owned(),
+            query: query.to_owned(),
+            headers: crate::received::Headers::default(),
+            body: bytes::Bytes::new(),
+            peer: None,
+            at: Timestamp::UNIX_EPOCH,
+            request_id: "r1".to_owned(),
+        };
+        let answer =
+            challenges.answer_unverified(&received, &verifier, &KeyRing::default(), Timestamp::UNIX_EPOCH);
+        answer
+            .unwrap()
+            .map(|reply| reply.headers)
+            .map_err(|rejection| rejection.reason)
+    };
+    assert_eq!(answer("c=a%20b"), Ok(vec![("x-c".to_owned(), "a b".to_owned())]));
+    for query in ["c=a%0d%0aset-cookie:b", "c=a%0a", "c=%00", "c=%c3%a9"] {
+        assert_eq!(answer(query), Err(RejectReason::ChallengeGuard), "{query}");
+    }
+}

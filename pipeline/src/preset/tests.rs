@@ -30,3 +30,115 @@ fn every_preset_in_the_folder_is_embedded() {
     assert_eq!(loaded, embedded);
     assert!(Preset::get("zoom").is_some() && Preset::get("zooom").is_none());
 }
+
+/// A preset with a part of its text replaced; the first problem's sentence must say so.
+#[track_caller]
+fn check(name: &str, from: &str, to: &str, expected: &str) {
+    let (_, text) = EMBEDDED.iter().find(|(other, _)| *other == name).unwrap();
+    assert!(text.contains(from), "{name} has no {from:?}");
+    let problems = Preset::from_yaml(&text.replace(from, to)).unwrap_err();
+    let sentences: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    assert!(
+        sentences.iter().any(|sentence| sentence.contains(expected)),
+        "{}",
+        sentences.join("\n")
+    );
+}
+
+#[test]
+fn a_key_that_nothing_reads_is_refused_with_its_line() {
+    check("zoom", "title: Zoom", "titel: Zoom", "unknown field `titel`");
+    let (_, text) = EMBEDDED.iter().find(|(name, _)| *name == "zoom").unwrap();
+    let problems = Preset::from_yaml(&text.replace("title: Zoom", "titel: Zoom")).unwrap_err();
+    assert_eq!(problems[0].line, Some(2));
+}
+
+#[test]
+fn what_a_preset_reads_is_declared_and_what_it_declares_is_read() {
+    check(
+        "zoom",
+        "use: signing",
+        "use: sign",
+        "preset zoom: secrets[0].use: \"sign\" is read by nothing; the preset reads \"signing\"",
+    );
+    check(
+        "zoom",
+        "use: signing",
+        "use: sign",
+        "preset zoom: secrets: \"signing\" is read and not declared",
+    );
+    check(
+        "zoom",
+        "  timestamp: {from",
+        "  #",
+        "preset zoom: verification.any[0].all[0].hmac.sign: \"v0:{ts}:{body}\" has {ts}",
+    );
+}
+
+#[test]
+fn a_keyed_challenge_without_its_guard_is_refused() {
+    check(
+        "zoom",
+        "\"json:/payload/plainToken\": \"^[A-Za-z0-9_-]{8,64}$\"",
+        "\"json:/event\": \"^endpoint.url_validation$\"",
+        "preset zoom: challenges[0].guard: json:/payload/plainToken is signed with the signing secret and has no anchored",
+    );
+}
+
+#[test]
+fn no_secret_is_kept_or_printed() {
+    check(
+        "okta",
+        "  - user-agent",
+        "  - authorization",
+        "preset okta: keepHeaders[0]: \"authorization\" holds a secret",
+    );
+    check(
+        "gitlab-token",
+        "  - user-agent",
+        "  - x-gitlab-token",
+        "\"x-gitlab-token\" holds a secret",
+    );
+    check(
+        "zoom",
+        "enter {url}",
+        "enter {secret}",
+        "only {url} is filled in; a secret is never printed",
+    );
+}
+
+#[test]
+fn a_key_that_is_called_unique_needs_the_vendors_word() {
+    let (_, text) = EMBEDDED.iter().find(|(name, _)| *name == "okta").unwrap();
+    let start = text.find("  source: Okta's documentation (eventId").unwrap();
+    let end = start + text[start..].find('\n').unwrap();
+    let problems = Preset::from_yaml(&format!("{}{}", &text[..start], &text[end..])).unwrap_err();
+    assert!(
+        problems[0]
+            .to_string()
+            .contains("preset okta: vendorKey.source: unique needs the vendor's word")
+    );
+}
+
+#[test]
+fn numbers_and_sources_are_bounded() {
+    check(
+        "zoom",
+        "deadlineMilliseconds: 3000",
+        "deadlineMilliseconds: 30",
+        "ack.deadlineMilliseconds: 30 is out of bounds",
+    );
+    check(
+        "zoom",
+        "ack:\n  status: 200",
+        "ack:\n  status: 302",
+        "ack.status: 302 is no success",
+    );
+    check(
+        "zoom",
+        "type: [\"json:/event\"]",
+        "type: [\"form:event\"]",
+        "event.type[0]: \"form:event\" is not read here",
+    );
+    check("zoom", "name: zoom", "name: Zoom", "name: \"Zoom\" is no name");
+}

@@ -159,13 +159,16 @@ impl Primitive {
             Kind::Signed(signed) => match signed.signatures.read(view) {
                 Ok(candidates) => Ok(Proof::Signatures(candidates)),
                 Err(error @ NoCandidates::Missing(_)) => {
-                    Err(Unverified::new(RejectReason::MissingSignature, error))
+                    Err(Unverified::new(RejectReason::MissingSignature, error.to_string()))
                 }
-                Err(error) => Err(Unverified::malformed(error)),
+                Err(error) => Err(Unverified::malformed(error.to_string())),
             },
             Kind::Token(token) => token.read(view),
             Kind::BodyDigest(BodyDigest { source, .. }) => {
-                match view.read(source).map_err(Unverified::malformed)? {
+                match view
+                    .read(source)
+                    .map_err(|error| Unverified::malformed(error.to_string()))?
+                {
                     Some(hash) => Ok(Proof::Hash(hash)),
                     None => Err(Unverified::malformed(format!("{source} has no hash of the body"))),
                 }
@@ -228,7 +231,7 @@ impl Signed {
                         trace.note(Some(key.index), &format!("the secret cannot be used: {error}"));
                         continue;
                     }
-                    Err(CannotCheck::Content(error)) => return Err(Unverified::malformed(error)),
+                    Err(CannotCheck::Content(error)) => return Err(Unverified::malformed(error.to_string())),
                 };
                 usable = true;
                 trace.signed(key.index, || self.shown(content, *variant));
@@ -321,7 +324,9 @@ impl Token {
                 view.json().map(|json| json.each(pointer)).unwrap_or_default()
             }
             source => {
-                let value = view.read(source).map_err(Unverified::malformed)?;
+                let value = view
+                    .read(source)
+                    .map_err(|error| Unverified::malformed(error.to_string()))?;
                 value.into_iter().map(Some).collect()
             }
         };

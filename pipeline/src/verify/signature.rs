@@ -129,7 +129,7 @@ impl Signatures {
         let mut candidates = Candidates::default();
         for place in &self.places {
             if let Some(value) = view.read(place)? {
-                self.shape.take_apart(place, value, &mut candidates)?;
+                self.shape.take_apart(place, &value, &mut candidates)?;
             }
         }
         if candidates.texts.is_empty() {
@@ -206,12 +206,12 @@ impl Shape {
     fn take_apart<'v>(
         &self,
         place: &ValueSource,
-        value: Cow<'v, str>,
+        value: &Cow<'v, str>,
         into: &mut Candidates<'v>,
     ) -> Result<(), NoCandidates> {
         match self {
             Self::One { prefix } => {
-                let text = strip(&value, prefix).ok_or_else(|| NoCandidates::Prefix {
+                let text = strip(value, prefix).ok_or_else(|| NoCandidates::Prefix {
                     place: place.clone(),
                     prefix: prefix.clone(),
                 })?;
@@ -221,7 +221,7 @@ impl Shape {
                 into.texts.push(text);
             }
             Self::List { separator, item } => {
-                for entry in split(&value, separator) {
+                for entry in split(value, separator) {
                     // A proxy that joins two headers puts a comma where the format has none.
                     let joined = |text: &str| !separator.contains(',') && text.contains(',');
                     let Some(text) = strip(&entry, item) else {
@@ -237,7 +237,7 @@ impl Shape {
                 }
             }
             Self::Keyed(keyed) => {
-                for pair in split(&value, &keyed.pair) {
+                for pair in split(value, &keyed.pair) {
                     let Some(at) = pair.find(&keyed.eq) else {
                         continue;
                     };

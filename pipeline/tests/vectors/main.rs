@@ -1,6 +1,14 @@
 //! Recorded requests of vendors, suites and our own against verification and handshakes: every vector, every bit, every
 //! way to be late. `MEF_VECTORS=<file>[:<file>]` adds files of the same format.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    unreachable_pub,
+    reason = "this crate is a test; what stands outside a #[test] function is one too"
+)]
+
 mod bits;
 mod convert;
 mod file;
