@@ -25,7 +25,7 @@ struct Shared {
     woken: Condvar,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct State {
     files: Vec<Content>,
     names: Names,
@@ -104,6 +104,22 @@ impl FakeDisk {
             .wait_timeout_while(self.state(), deadline, |state| state.syncs < count)
             .unwrap();
         assert!(!timeout.timed_out(), "only {} syncs began", state.syncs);
+    }
+
+    /// The disk as the next process finds it when this one was killed: nothing is lost, and what was not synced still is not.
+    pub(crate) fn killed(&self) -> Self {
+        let disk = Self::default();
+        *disk.state() = State {
+            cut_at: None,
+            off: false,
+            failing: 0..0,
+            ..self.state().clone()
+        };
+        disk
+    }
+
+    pub(crate) fn is_off(&self) -> bool {
+        self.state().off
     }
 
     /// The disk after the power came back.

@@ -121,6 +121,8 @@ fn after_a_failed_sync_the_next_message_goes_to_another_segment() {
         keep(&queue, Lane::Events, vec![message("d", "1")]).await;
         let mut reader = FileReader::open_with(&bench.path(), &bench.options.storage).unwrap();
         assert_eq!(ids(&reader.next_after(Lane::Events, 0, 10).unwrap()), ["a", "d"]);
+        let files = bench.options.storage.list(&bench.path().join("events")).unwrap();
+        assert_eq!(files.iter().filter(|name| name.ends_with(".log")).count(), 2);
         let mut after = bench;
         after.options.storage = Arc::new(disk.after(Outage::Forgets));
         assert_eq!(ids(&all(&after.open(), Lane::Events).await), ["a", "d"]);
