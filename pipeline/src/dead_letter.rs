@@ -1,9 +1,20 @@
 //! Dead letters: what was genuine and could not be used, with the reason, kept so that it can be processed again.
+//!
+//! In come a stage's failure and the request it happened to; out goes a frame around the bytes, without secrets, that fits
+//! a queue ([`Letter::encode`]) and can be read back ([`Letter::decode`]). It never loses bytes: what does not fit is said,
+//! not cut, and the request is refused instead.
+
+mod frame;
+mod query;
+mod wire;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+pub use frame::Frame;
+pub use wire::{TooLarge, Undecodable};
 
 /// Why an event is a dead letter. Stable words: they are the attribute `mef-reason` and a metric label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -173,3 +184,6 @@ pub struct Letter {
     /// SHA-256 in hexadecimal of the bytes as received.
     pub body_sha256: String,
 }
+
+#[cfg(test)]
+mod tests;

@@ -33,3 +33,6 @@ pub(crate) mod excerpt;
 pub mod json;
 pub mod redact;
 pub mod time;
+
+#[cfg(test)]
+mod fixture;
