@@ -1,4 +1,6 @@
-//! What end-to-end tests share: a real API server, the built binary, requests as a vendor makes them.
+//! What end-to-end tests share: a real API server, the built binary, a running `mef dev`, requests as a vendor makes them.
+//!
+//! Nothing here uses the engine: signatures, messages and counts are looked at from outside.
 
 #![allow(
     clippy::expect_used,
@@ -8,7 +10,15 @@
 )]
 
 mod apiserver;
+mod dev;
+mod mef;
+mod message;
 mod skip;
+mod zoom;
 
 pub use apiserver::{ApiServer, Kubectl};
+pub use dev::{Answer, Dev, post};
+pub use mef::{Run, mef, mef_binary, repository};
+pub use message::{conform, messages_seen};
 pub use skip::skip;
+pub use zoom::Zoom;

@@ -1,0 +1,56 @@
+# The vocabulary of the project. `make help` lists it; CI calls the same words.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# Build results live outside the checkout, so that clones share them; delete the folder and everything is built again.
+export MEF_CACHE ?= $(HOME)/.cache/mef
+export CARGO_TARGET_DIR ?= $(MEF_CACHE)/target
+TOOLS := $(MEF_CACHE)/tools
+DENY_VERSION := 0.20.2
+
+.PHONY: help
+help: ## List the words
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+.PHONY: run
+run: ## Run the Zoom source on this machine: mef dev examples/zoom/zoom-source.yaml
+	cargo run --quiet --package mef -- dev examples/zoom/zoom-source.yaml
+
+.PHONY: build
+build: ## Build the mef binary (target/debug/mef in the cache folder)
+	cargo build --package mef
+
+.PHONY: test
+test: tools ## What a contributor runs: every test, on real parts
+	cargo test --workspace --no-fail-fast
+
+.PHONY: vectors
+vectors: ## The published signature vectors; MEF_VECTORS=<file>[:<file>] adds files of the same format
+	cargo test --package mef-pipeline --test vectors -- --nocapture
+
+.PHONY: soak
+soak: tools ## What takes long: 100 kills under load, longer property tests
+	MEF_SOAK=1 PROPTEST_CASES=4096 cargo test --package mef-queue --package mef-pipeline --package mef-e2e --no-fail-fast -- --nocapture
+
+.PHONY: lint
+lint: $(TOOLS)/bin/cargo-deny ## Format, clippy with warnings as errors, generated files, bans, licences, sources
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	cargo run --quiet --package mef-crds --bin crdgen -- --check crds
+	$(TOOLS)/bin/cargo-deny --offline check bans licenses sources
+
+.PHONY: fmt
+fmt: ## Format the code
+	cargo fmt --all
+
+.PHONY: generate
+generate: ## Write the generated files: crds/*.yaml
+	cargo run --quiet --package mef-crds --bin crdgen -- --write crds
+
+.PHONY: tools
+tools: ## Install what the tests need beside Rust: an API server, a schema validator to compare with, strace
+	@tests/bed/tools
+
+$(TOOLS)/bin/cargo-deny:
+	cargo install --quiet --locked --root $(TOOLS) --version $(DENY_VERSION) cargo-deny
