@@ -1,138 +1,130 @@
 //! The driver: the event's path once, top to bottom. It sends nothing and answers nobody; it says what must be kept and
 //! what the outcome is, and the edge does it.
 
-use jiff::Timestamp;
-use serde::Serialize;
+mod outcome;
+mod replay;
 
-use crate::dead_letter::Letter;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::event_id::{Delivery, Identity, event_ids, request_id};
+use crate::expression::Event;
+use crate::parse::{Item, Parsed, Unparsable, parse};
 use crate::received::Received;
+use crate::redact::Redactor;
 use crate::secret::KeyRing;
 use crate::source::Source;
+use crate::validate::validate;
+use crate::verify::verify;
 
-/// What came of a request.
-#[derive(Debug)]
-pub enum Outcome {
-    /// It was a handshake; this is the answer.
-    Challenged(Reply),
-    /// It is not taken, and nothing of it is kept.
-    Rejected(Rejection),
-    /// It is genuine: success may be answered once every one of these is durably kept.
-    Accepted(Accepted),
-}
-
-/// An answer the preset's data spells out.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Reply {
-    /// Status code, from the preset's data.
-    pub status: u16,
-    /// Headers.
-    pub headers: Vec<(String, String)>,
-    /// Body.
-    pub body: Vec<u8>,
-}
-
-/// Why a request is not taken. Stable words: a metric label.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum RejectReason {
-    /// No signature or token where the preset looks for it.
-    MissingSignature,
-    /// A signature, token or time that cannot be read, or one that stands there twice.
-    Malformed,
-    /// No signature matches any valid secret.
-    Mismatch,
-    /// The signed time is too old.
-    Stale,
-    /// The signed time is in the future.
-    Future,
-    /// No secret of the source is valid now.
-    NoValidSecret,
-    /// A handshake's guard failed.
-    ChallengeGuard,
-    /// The method is one only handshakes use, and this is none.
-    NotAChallenge,
-    /// One of its events fits neither the queue nor the dead-letter queue.
-    TooLargeForQueue,
-}
-
-/// A request that is not taken.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rejection {
-    /// Why; never told to the sender.
-    pub reason: RejectReason,
-}
-
-/// A genuine request, ready to be kept.
-#[derive(Debug)]
-pub struct Accepted {
-    /// Its events in order; never empty.
-    pub items: Vec<Prepared>,
-    /// Position in `spec.webhook.secrets` of the secret that matched.
-    pub key_index: Option<usize>,
-}
-
-/// What must become of one event.
-#[derive(Clone, Debug)]
-pub enum Prepared {
-    /// To the queue.
-    Event(Message),
-    /// To the dead letters.
-    DeadLetter(Box<Letter>),
-    /// Nowhere: the filter dropped it.
-    Filtered,
-}
-
-/// A message for the queue. Only the path makes one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Message {
-    pub(crate) id: String,
-    pub(crate) body: Vec<u8>,
-    pub(crate) letter: Box<Letter>,
-}
-
-impl Message {
-    /// The event's id: SHA-256 in hexadecimal.
-    #[must_use]
-    pub fn id(&self) -> &str {
-        &self.id
-    }
-
-    /// One JSON object, ASCII only.
-    #[must_use]
-    pub fn body(&self) -> &[u8] {
-        &self.body
-    }
-
-    /// The dead letter to keep instead when the queue refuses the message or cannot be reached.
-    #[must_use]
-    pub fn undelivered(&self, reason: crate::dead_letter::DeadReason, detail: &str) -> Letter {
-        let mut letter = (*self.letter).clone();
-        letter.stage = "deliver".to_owned();
-        letter.reason = reason;
-        letter.detail = vec![crate::dead_letter::Detail::message(detail)];
-        letter
-    }
-}
+pub use outcome::{Accepted, Message, Outcome, Prepared, RejectReason, Rejection, Reply};
+pub use replay::{Unusable, reprocess};
 
 /// Takes a request through every stage.
-#[must_use]
-pub fn process(source: &Source, received: Received, keys: &KeyRing, now: Timestamp) -> Outcome {
-    let _ = (source, received, keys, now);
-    todo!("pipeline")
-}
-
-/// Takes a dead letter through today's definition again, from the stage its unit names. What fails again comes back as a
-/// new dead letter with one attempt more and this replay's mark.
 ///
-/// # Errors
-/// When the letter's body cannot be decoded.
-pub fn reprocess(
+/// `interrupted` is asked between the steps of an expression; when it says yes the event becomes a dead letter. It is how
+/// the edge bounds time, since nothing here reads a clock.
+#[must_use]
+pub fn process(
     source: &Source,
-    letter: &Letter,
-    replay: &str,
+    received: Received,
     keys: &KeyRing,
     now: Timestamp,
-) -> Result<Vec<Prepared>, String> {
-    let _ = (source, letter, replay, keys, now);
-    todo!("pipeline")
+    interrupted: &dyn Fn() -> bool,
+) -> Outcome {
+    if let Some(answer) = source.challenges.answer_unverified(&received, &source.verifier, keys, now) {
+        return Outcome::of_challenge(answer);
+    }
+    if received.method != "POST" {
+        // The method is there for handshakes only, and this is none.
+        return Outcome::Rejected(Rejection { reason: RejectReason::NotAChallenge });
+    }
+    let verified = match verify(&source.verifier, received, keys, now) {
+        Ok(verified) => verified,
+        Err(unverified) => return Outcome::Rejected(Rejection { reason: unverified.reason }),
+    };
+    if let Some(answer) = source.challenges.answer_verified(&verified, keys, now) {
+        return Outcome::of_challenge(answer);
+    }
+    let key_index = verified.key_index();
+    let items = prepare_all(source, parse(&source.parse, verified), keys.redactor(), interrupted);
+    if items.iter().any(|item| fits_nowhere(item, source.max_message_bytes())) {
+        return Outcome::Rejected(Rejection { reason: RejectReason::TooLargeForQueue });
+    }
+    Outcome::Accepted(Accepted { items, key_index })
+}
+
+/// What must become of each event of a request.
+fn prepare_all(
+    source: &Source,
+    parsed: Parsed,
+    redactor: &Arc<Redactor>,
+    interrupted: &dyn Fn() -> bool,
+) -> Vec<Prepared> {
+    let ids = ids(source, &parsed);
+    let one = |(item, id): (Result<Item, Unparsable>, String)| match item {
+        Ok(item) => prepare(source, item, id, redactor, interrupted),
+        Err(failure) => Prepared::letter(source.frame.unparsable(failure.request(), &failure, &id, redactor)),
+    };
+    parsed.into_items().into_iter().zip(ids).map(one).collect()
+}
+
+/// The stages after parse, for one event.
+fn prepare(
+    source: &Source,
+    item: Item,
+    id: String,
+    redactor: &Arc<Redactor>,
+    interrupted: &dyn Fn() -> bool,
+) -> Prepared {
+    let frame = &source.frame;
+    let valid = match validate(&source.schemas, item) {
+        Ok(valid) => valid,
+        Err(invalid) => return Prepared::letter(frame.invalid(&invalid, &id, redactor)),
+    };
+    if let Some(filter) = &source.filter {
+        match filter.keeps(&valid, &source.facts, interrupted) {
+            Ok(true) => {}
+            Ok(false) => return Prepared::Filtered,
+            Err(detail) => return Prepared::letter(frame.filter_failed(&valid, detail, &id, redactor)),
+        }
+    }
+    let event = match &source.transform {
+        None => Event::unchanged(valid),
+        Some(transform) => match transform.run(valid, &source.facts, interrupted) {
+            Ok(event) => event,
+            Err(failed) => return Prepared::letter(frame.transform_failed(&failed, &id, redactor)),
+        },
+    };
+    match source.envelope.wrap(&event, &id, redactor) {
+        Ok(body) => Prepared::Event(Message::new(id, body, event, Arc::clone(frame), Arc::clone(redactor))),
+        Err(detail) => Prepared::letter(frame.oversize(&event, detail, &id, redactor)),
+    }
+}
+
+/// The ids of a request's events. What could not be read has one too: a line by its bytes, a request as one event.
+fn ids(source: &Source, parsed: &Parsed) -> Vec<String> {
+    let vendor_key = parsed.request().vendor_key();
+    if let [Err(whole)] = parsed.items()
+        && whole.position().is_none()
+    {
+        return vec![request_id(source.id(), vendor_key, whole.bytes())];
+    }
+    let identities: Vec<_> = parsed
+        .items()
+        .iter()
+        .map(|item| match item {
+            Ok(item) => Identity { vendor_key: item.vendor_key(), bytes: item.bytes() },
+            Err(failure) => Identity { vendor_key: None, bytes: failure.bytes() },
+        })
+        .collect();
+    let unique = source.preset().vendor_key.as_ref().is_some_and(|key| key.unique);
+    let delivery = Delivery { source: source.id(), vendor_key, unique, splits: source.parse.splits() };
+    event_ids(delivery, &identities)
+}
+
+/// Whether a dead letter is too large for its queue in every way of writing it.
+fn fits_nowhere(item: &Prepared, limit: usize) -> bool {
+    matches!(item, Prepared::DeadLetter(letter) if letter.encode(limit).is_err())
 }

@@ -1,9 +1,12 @@
 //! Secret values in a type of their own: redacted wherever they could be shown, wiped when dropped.
 
 use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 use zeroize::Zeroizing;
+
+use crate::redact::Redactor;
 
 /// A secret's bytes. `Debug` and `Display` print `[redacted]`; there is no `Serialize`.
 #[derive(Clone)]
@@ -60,13 +63,14 @@ pub struct Key {
 #[derive(Clone, Debug, Default)]
 pub struct KeyRing {
     keys: Vec<Key>,
+    redactor: OnceLock<Arc<Redactor>>,
 }
 
 impl KeyRing {
     /// A ring of these keys, in the order of `spec.webhook.secrets`.
     #[must_use]
     pub fn new(keys: Vec<Key>) -> Self {
-        Self { keys }
+        Self { keys, redactor: OnceLock::new() }
     }
 
     /// The keys for a use that are valid now and not empty, in order.
@@ -77,6 +81,12 @@ impl KeyRing {
                 && key.not_before.is_none_or(|start| start <= now)
                 && key.not_after.is_none_or(|end| now <= end)
         })
+    }
+
+    /// What keeps these secrets out of everything that is written; made once.
+    #[must_use]
+    pub fn redactor(&self) -> &Arc<Redactor> {
+        self.redactor.get_or_init(|| Arc::new(Redactor::new(self)))
     }
 
     /// Every key, valid or not: redaction covers all of them.
