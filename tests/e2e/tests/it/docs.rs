@@ -1,7 +1,7 @@
 //! Every command in the documents runs, in order, as a reader would type it.
 //!
-//! In fenced `console` blocks a line that begins with `$ ` is a command. It must exit with 0, or with N where it ends in
-//! `# exits with N`. `mef dev` is started in the background on free ports and stopped at the end of its document.
+//! In fenced `console` blocks a line that begins with `$ ` is a command, in `sh` blocks every line is one. It must exit with
+//! 0, or with N where it ends in `# exits with N`. `mef dev` is started in the background on free ports and stopped at the end of its document.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,12 +26,19 @@ fn documents() -> Vec<PathBuf> {
 
 /// The commands of a document with the exit code each must have.
 fn commands(text: &str) -> Vec<(String, i32)> {
-    let mut inside = false;
+    let mut block: Option<&str> = None;
     let mut found = Vec::new();
-    for line in text.lines() {
-        if let Some(language) = line.trim_start().strip_prefix("```") {
-            inside = !inside && language == "console";
-        } else if inside && let Some(command) = line.trim_start().strip_prefix("$ ") {
+    for line in text.lines().map(str::trim) {
+        if let Some(language) = line.strip_prefix("```") {
+            block = if block.is_some() { None } else { Some(language) };
+            continue;
+        }
+        let command = match block {
+            Some("console") => line.strip_prefix("$ "),
+            Some("sh") => (!line.is_empty() && !line.starts_with('#')).then_some(line),
+            _ => None,
+        };
+        if let Some(command) = command {
             let (command, code) = match command.split_once("# exits with ") {
                 Some((command, code)) => (command, code.trim().parse().expect("an exit code")),
                 None => (command, 0),
