@@ -63,8 +63,12 @@ impl Envelope {
             Format::Raw => Shape::Raw,
         };
         let limit = spec.queue.as_ref().and_then(|queue| queue.max_message_bytes);
-        let max_message_bytes = usize::try_from(limit.unwrap_or(DEFAULT_MAX_MESSAGE_BYTES)).unwrap_or(usize::MAX);
-        Ok(Self { shape, max_message_bytes })
+        let max_message_bytes =
+            usize::try_from(limit.unwrap_or(DEFAULT_MAX_MESSAGE_BYTES)).unwrap_or(usize::MAX);
+        Ok(Self {
+            shape,
+            max_message_bytes,
+        })
     }
 
     /// The largest message in bytes.

@@ -39,7 +39,11 @@ pub fn event_ids(delivery: Delivery<'_>, items: &[Identity<'_>]) -> Vec<String> 
         .iter()
         .map(|item| {
             let key_is_enough = delivery.unique
-                && if delivery.splits { item.vendor_key.is_some() } else { delivery.vendor_key.is_some() };
+                && if delivery.splits {
+                    item.vendor_key.is_some()
+                } else {
+                    delivery.vendor_key.is_some()
+                };
             let mut frame = Frame::new("event");
             frame.text(Some(delivery.source));
             frame.text(delivery.vendor_key);
@@ -128,7 +132,10 @@ mod tests {
     };
 
     fn item(bytes: &[u8]) -> Identity<'_> {
-        Identity { vendor_key: None, bytes }
+        Identity {
+            vendor_key: None,
+            bytes,
+        }
     }
 
     fn one(delivery: Delivery<'_>, identity: Identity<'_>) -> String {
@@ -140,7 +147,10 @@ mod tests {
         let id = one(ZOOM, item(b"{}"));
         assert_eq!(id, one(ZOOM, item(b"{}")));
         assert_eq!(id.len(), 64);
-        assert!(id.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte)));
+        assert!(
+            id.bytes()
+                .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+        );
     }
 
     /// Ids written down, so that a release that changes them (and doubles what is under way) is noticed.
@@ -154,10 +164,22 @@ mod tests {
 
     #[test]
     fn everything_that_tells_events_apart_is_in_the_id() {
-        let other_source = Delivery { source: "security/zoo", ..ZOOM };
-        let no_key = Delivery { vendor_key: None, ..ZOOM };
-        let empty_key = Delivery { vendor_key: Some(""), ..ZOOM };
-        let keyed = Identity { vendor_key: Some("i"), bytes: b"{}" };
+        let other_source = Delivery {
+            source: "security/zoo",
+            ..ZOOM
+        };
+        let no_key = Delivery {
+            vendor_key: None,
+            ..ZOOM
+        };
+        let empty_key = Delivery {
+            vendor_key: Some(""),
+            ..ZOOM
+        };
+        let keyed = Identity {
+            vendor_key: Some("i"),
+            bytes: b"{}",
+        };
         let ids = BTreeSet::from([
             one(ZOOM, item(b"{}")),
             one(ZOOM, item(b"{ }")),
@@ -172,8 +194,16 @@ mod tests {
 
     #[test]
     fn fields_cannot_run_into_each_other() {
-        let a = Delivery { source: "a", vendor_key: Some("bc"), ..ZOOM };
-        let b = Delivery { source: "ab", vendor_key: Some("c"), ..ZOOM };
+        let a = Delivery {
+            source: "a",
+            vendor_key: Some("bc"),
+            ..ZOOM
+        };
+        let b = Delivery {
+            source: "ab",
+            vendor_key: Some("c"),
+            ..ZOOM
+        };
         assert_ne!(one(a, item(b"x")), one(b, item(b"x")));
     }
 
@@ -189,11 +219,23 @@ mod tests {
     #[test]
     fn the_bytes_are_left_out_only_where_the_vendors_key_is_cited_as_unique_and_is_there() {
         let unique = Delivery { unique: true, ..ZOOM };
-        let keyless = Delivery { vendor_key: None, ..unique };
-        let splits = Delivery { splits: true, ..unique };
+        let keyless = Delivery {
+            vendor_key: None,
+            ..unique
+        };
+        let splits = Delivery {
+            splits: true,
+            ..unique
+        };
         let same = |delivery, key| {
-            let a = Identity { vendor_key: key, bytes: b"{}" };
-            let b = Identity { vendor_key: key, bytes: b"{ }" };
+            let a = Identity {
+                vendor_key: key,
+                bytes: b"{}",
+            };
+            let b = Identity {
+                vendor_key: key,
+                bytes: b"{ }",
+            };
             one(delivery, a) == one(delivery, b)
         };
         assert!(same(unique, None), "the key of the request is enough");
@@ -205,10 +247,20 @@ mod tests {
 
     #[test]
     fn two_items_with_the_same_unique_key_in_one_request_are_both_delivered() {
-        let splits = Delivery { splits: true, unique: true, ..ZOOM };
+        let splits = Delivery {
+            splits: true,
+            unique: true,
+            ..ZOOM
+        };
         let items = [
-            Identity { vendor_key: Some("k"), bytes: b"1" },
-            Identity { vendor_key: Some("k"), bytes: b"2" },
+            Identity {
+                vendor_key: Some("k"),
+                bytes: b"1",
+            },
+            Identity {
+                vendor_key: Some("k"),
+                bytes: b"2",
+            },
         ];
         let ids = event_ids(splits, &items);
         assert_ne!(ids[0], ids[1]);

@@ -83,7 +83,12 @@ impl Verification {
             result: redactor.text(&attempt.result).into_owned(),
             matched: attempt.matched,
         };
-        Self { verified, secret, detail, attempts: tried.attempts.into_iter().map(attempt).collect() }
+        Self {
+            verified,
+            secret,
+            detail,
+            attempts: tried.attempts.into_iter().map(attempt).collect(),
+        }
     }
 }
 
@@ -144,21 +149,32 @@ pub fn explain(
         outcome: "accepted",
         reason: None,
         answer: None,
-        verification: Verification::of(verify::explain(source.verifier(), &received, keys, now), keys.redactor()),
+        verification: Verification::of(
+            verify::explain(source.verifier(), &received, keys, now),
+            keys.redactor(),
+        ),
         events: Vec::new(),
     };
     match process(source, received, keys, now, interrupted) {
         Outcome::Challenged(reply) => {
             explanation.outcome = "challenged";
             let body = String::from_utf8_lossy(&reply.body).into_owned();
-            explanation.answer = Some(Answer { status: reply.status, headers: reply.headers, body });
+            explanation.answer = Some(Answer {
+                status: reply.status,
+                headers: reply.headers,
+                body,
+            });
         }
         Outcome::Rejected(rejection) => {
             explanation.outcome = "rejected";
             explanation.reason = Some(rejection.reason);
         }
         Outcome::Accepted(accepted) => {
-            explanation.events = accepted.items.into_iter().map(|item| event(source, item)).collect();
+            explanation.events = accepted
+                .items
+                .into_iter()
+                .map(|item| event(source, item))
+                .collect();
         }
     }
     explanation
@@ -192,7 +208,9 @@ fn event(source: &Source, item: Prepared) -> EventExplanation {
 
 /// Every stage before the one that ended the event passed it, and none after it saw it.
 fn stages(source: &Source, ended: Option<(&str, &'static str)>) -> Vec<StageVerdict> {
-    let end = ended.and_then(|(stage, _)| STAGES.iter().position(|name| *name == stage)).unwrap_or(STAGES.len());
+    let end = ended
+        .and_then(|(stage, _)| STAGES.iter().position(|name| *name == stage))
+        .unwrap_or(STAGES.len());
     let verdict = |(index, stage): (usize, &'static str)| {
         let verdict = match (index.cmp(&end), ended) {
             (std::cmp::Ordering::Less, _) if absent(source, stage) => "none",

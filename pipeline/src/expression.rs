@@ -18,12 +18,12 @@ mod overrides;
 mod problems;
 mod program;
 
-use vrl::compiler::CompileConfig;
 use crate::dead_letter::Detail;
 use crate::diagnostics::Problem;
 use crate::envelope::Facts;
 use crate::json::Value as Json;
 use crate::validate::Valid;
+use vrl::compiler::CompileConfig;
 
 use convert::ToJson;
 use input::Input;
@@ -79,7 +79,10 @@ impl Filter {
         let result = program.compiled().final_type_info().result;
         if result.is_fallible() || !result.kind().is_boolean() {
             let message = if result.kind().contains_boolean() {
-                format!("the filter must be true or false whatever the event, and this may also be {}", other_kinds(&result))
+                format!(
+                    "the filter must be true or false whatever the event, and this may also be {}",
+                    other_kinds(&result)
+                )
             } else {
                 format!("the filter must be true or false, and this is {}", result.kind())
             };
@@ -103,15 +106,28 @@ impl Filter {
     ///
     /// # Errors
     /// When the program fails or aborts, or runs too long.
-    pub fn keeps(&self, valid: &Valid, facts: &Facts, interrupted: &dyn Fn() -> bool) -> Result<bool, Vec<Detail>> {
-        self.decide(&Input::of(valid.item(), facts), interrupted).map_err(|detail| vec![detail])
+    pub fn keeps(
+        &self,
+        valid: &Valid,
+        facts: &Facts,
+        interrupted: &dyn Fn() -> bool,
+    ) -> Result<bool, Vec<Detail>> {
+        self.decide(&Input::of(valid.item(), facts), interrupted)
+            .map_err(|detail| vec![detail])
     }
 
     fn decide(&self, input: &Input<'_>, interrupted: &dyn Fn() -> bool) -> Result<bool, Detail> {
-        let left = self.0.run(input.event(&mut Numbers::default()), input.metadata(), interrupted)?;
+        let left = self.0.run(
+            input.event(&mut Numbers::default()),
+            input.metadata(),
+            interrupted,
+        )?;
         left.result.as_boolean().ok_or_else(|| {
             // The type checker has ruled it out; an event must not be dropped or kept by mistake if it erred.
-            Detail::message(format!("the filter gave {} and not true or false", left.result.kind_str()))
+            Detail::message(format!(
+                "the filter gave {} and not true or false",
+                left.result.kind_str()
+            ))
         })
     }
 }
@@ -125,13 +141,23 @@ impl Transform {
         const FIELD: &str = "spec.transform";
         let program = Program::compile(FIELD, text, CompileConfig::default())?;
         let mut problems = unknown_fields(FIELD, program.text(), &program);
-        let target = program.compiled().final_type_info().state.external.target_kind().clone();
+        let target = program
+            .compiled()
+            .final_type_info()
+            .state
+            .external
+            .target_kind()
+            .clone();
         if !target.contains_object() {
             let (line, column) = problems::position(text, last_line(text));
             let message = format!("the event must be an object at the end, and here `.` is {target}");
             problems.push(Problem::error(FIELD, message).at(line, column));
         }
-        if problems.is_empty() { Ok(Self(program)) } else { Err(problems) }
+        if problems.is_empty() {
+            Ok(Self(program))
+        } else {
+            Err(problems)
+        }
     }
 
     /// What the compiler warned of.
@@ -145,10 +171,22 @@ impl Transform {
     /// # Errors
     /// When the program fails, aborts, runs too long, leaves no object or one that is too large, or sets a field of the
     /// envelope to something it cannot be. The event comes back with the reason.
-    pub fn run(&self, valid: Valid, facts: &Facts, interrupted: &dyn Fn() -> bool) -> Result<Event, Box<Failed>> {
+    pub fn run(
+        &self,
+        valid: Valid,
+        facts: &Facts,
+        interrupted: &dyn Fn() -> bool,
+    ) -> Result<Event, Box<Failed>> {
         match self.change(&Input::of(valid.item(), facts), interrupted) {
-            Ok((payload, overrides)) => Ok(Event { valid, payload: Payload::Changed(payload), overrides }),
-            Err(detail) => Err(Box::new(Failed { valid, detail: vec![detail] })),
+            Ok((payload, overrides)) => Ok(Event {
+                valid,
+                payload: Payload::Changed(payload),
+                overrides,
+            }),
+            Err(detail) => Err(Box::new(Failed {
+                valid,
+                detail: vec![detail],
+            })),
         }
     }
 
@@ -157,7 +195,10 @@ impl Transform {
         let event = input.event(&mut numbers);
         let Left { event, metadata, .. } = self.0.run(event, input.metadata(), interrupted)?;
         if !event.is_object() {
-            let message = format!("the transform left no object but {}; give `.` fields, as .message = \"…\"", event.kind_str());
+            let message = format!(
+                "the transform left no object but {}; give `.` fields, as .message = \"…\"",
+                event.kind_str()
+            );
             return Err(Detail::message(message));
         }
         let overrides = Overrides::read(&metadata)?;
@@ -170,7 +211,11 @@ impl Event {
     /// The event as it came in: there is no transform.
     #[must_use]
     pub fn unchanged(valid: Valid) -> Self {
-        Self { valid, payload: Payload::Unchanged, overrides: Overrides::default() }
+        Self {
+            valid,
+            payload: Payload::Unchanged,
+            overrides: Overrides::default(),
+        }
     }
 
     /// The event as it was validated.
@@ -190,18 +235,25 @@ impl Event {
 
 /// Assignments to fields of the envelope that do not exist, which would otherwise do nothing in silence.
 fn unknown_fields(field: &str, text: &str, program: &Program) -> Vec<Problem> {
-    [("mozdef", overrides::MOZDEF_FIELDS), ("cloudevents", overrides::CLOUDEVENTS_FIELDS)]
-        .into_iter()
-        .flat_map(|(object, known)| {
-            assigned_below(program.compiled(), object)
-                .filter(|name| !known.contains(&name.as_str()))
-                .map(move |name| {
-                    let path = format!("%{object}.{name}");
-                    let (line, column) = problems::position(text, text.find(&path).unwrap_or_default());
-                    Problem::error(field, format!("{path} sets nothing; known are {}", known.join(", "))).at(line, column)
-                })
-        })
-        .collect()
+    [
+        ("mozdef", overrides::MOZDEF_FIELDS),
+        ("cloudevents", overrides::CLOUDEVENTS_FIELDS),
+    ]
+    .into_iter()
+    .flat_map(|(object, known)| {
+        assigned_below(program.compiled(), object)
+            .filter(|name| !known.contains(&name.as_str()))
+            .map(move |name| {
+                let path = format!("%{object}.{name}");
+                let (line, column) = problems::position(text, text.find(&path).unwrap_or_default());
+                Problem::error(
+                    field,
+                    format!("{path} sets nothing; known are {}", known.join(", ")),
+                )
+                .at(line, column)
+            })
+    })
+    .collect()
 }
 
 /// What a filter's result may be beside a boolean.

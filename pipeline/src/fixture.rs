@@ -67,7 +67,13 @@ fn parsed(definition: &Definition, body: &[u8], trace: &str) -> Result<Item, Unp
         method: "POST".to_owned(),
         path: "/zoom".to_owned(),
         query: "a=1&token=in-the-query&delivery=delivery-1".to_owned(),
-        headers: [("x-token", TOKEN), ("x-trace", trace), ("content-type", "application/json")].into_iter().collect(),
+        headers: [
+            ("x-token", TOKEN),
+            ("x-trace", trace),
+            ("content-type", "application/json"),
+        ]
+        .into_iter()
+        .collect(),
         body: body.to_vec().into(),
         peer: None,
         at: "2026-01-02T03:04:05.678901234Z".parse().unwrap(),

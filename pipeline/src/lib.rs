@@ -24,8 +24,8 @@ pub mod verify;
 
 // The driver, and what looks at it from outside.
 pub mod check;
-pub mod pipeline;
 pub mod explain;
+pub mod pipeline;
 pub mod sign;
 pub mod source;
 

@@ -33,24 +33,43 @@ pub fn process(
     now: Timestamp,
     interrupted: &dyn Fn() -> bool,
 ) -> Outcome {
-    if let Some(answer) = source.challenges.answer_unverified(&received, &source.verifier, keys, now) {
+    if let Some(answer) = source
+        .challenges
+        .answer_unverified(&received, &source.verifier, keys, now)
+    {
         return Outcome::of_challenge(answer);
     }
     if received.method != "POST" {
         // The method is there for handshakes only, and this is none.
-        return Outcome::Rejected(Rejection { reason: RejectReason::NotAChallenge });
+        return Outcome::Rejected(Rejection {
+            reason: RejectReason::NotAChallenge,
+        });
     }
     let verified = match verify(&source.verifier, received, keys, now) {
         Ok(verified) => verified,
-        Err(unverified) => return Outcome::Rejected(Rejection { reason: unverified.reason }),
+        Err(unverified) => {
+            return Outcome::Rejected(Rejection {
+                reason: unverified.reason,
+            });
+        }
     };
     if let Some(answer) = source.challenges.answer_verified(&verified, keys, now) {
         return Outcome::of_challenge(answer);
     }
     let key_index = verified.key_index();
-    let items = prepare_all(source, parse(&source.parse, verified), keys.redactor(), interrupted);
-    if items.iter().any(|item| fits_nowhere(item, source.max_message_bytes())) {
-        return Outcome::Rejected(Rejection { reason: RejectReason::TooLargeForQueue });
+    let items = prepare_all(
+        source,
+        parse(&source.parse, verified),
+        keys.redactor(),
+        interrupted,
+    );
+    if items
+        .iter()
+        .any(|item| fits_nowhere(item, source.max_message_bytes()))
+    {
+        return Outcome::Rejected(Rejection {
+            reason: RejectReason::TooLargeForQueue,
+        });
     }
     Outcome::Accepted(Accepted { items, key_index })
 }
@@ -65,7 +84,11 @@ fn prepare_all(
     let ids = ids(source, &parsed);
     let one = |(item, id): (Result<Item, Unparsable>, String)| match item {
         Ok(item) => prepare(source, item, id, redactor, interrupted),
-        Err(failure) => Prepared::letter(source.frame.unparsable(failure.request(), &failure, &id, redactor)),
+        Err(failure) => Prepared::letter(
+            source
+                .frame
+                .unparsable(failure.request(), &failure, &id, redactor),
+        ),
     };
     parsed.into_items().into_iter().zip(ids).map(one).collect()
 }
@@ -98,7 +121,13 @@ fn prepare(
         },
     };
     match source.envelope.wrap(&event, &id, redactor) {
-        Ok(body) => Prepared::Event(Message::new(id, body, event, Arc::clone(frame), Arc::clone(redactor))),
+        Ok(body) => Prepared::Event(Message::new(
+            id,
+            body,
+            event,
+            Arc::clone(frame),
+            Arc::clone(redactor),
+        )),
         Err(detail) => Prepared::letter(frame.oversize(&event, detail, &id, redactor)),
     }
 }
@@ -115,12 +144,23 @@ fn ids(source: &Source, parsed: &Parsed) -> Vec<String> {
         .items()
         .iter()
         .map(|item| match item {
-            Ok(item) => Identity { vendor_key: item.vendor_key(), bytes: item.bytes() },
-            Err(failure) => Identity { vendor_key: None, bytes: failure.bytes() },
+            Ok(item) => Identity {
+                vendor_key: item.vendor_key(),
+                bytes: item.bytes(),
+            },
+            Err(failure) => Identity {
+                vendor_key: None,
+                bytes: failure.bytes(),
+            },
         })
         .collect();
     let unique = source.preset().vendor_key.as_ref().is_some_and(|key| key.unique);
-    let delivery = Delivery { source: source.id(), vendor_key, unique, splits: source.parse.splits() };
+    let delivery = Delivery {
+        source: source.id(),
+        vendor_key,
+        unique,
+        splits: source.parse.splits(),
+    };
     event_ids(delivery, &identities)
 }
 

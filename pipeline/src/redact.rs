@@ -96,7 +96,11 @@ impl Redactor {
         }
         // Token by token first where it may be JSON, so that a number becomes a string and JSON stays JSON.
         let looks_like_json = matches!(bytes.trim_ascii_start().first(), Some(b'{' | b'[' | b'"'));
-        let tokens = if looks_like_json { json::rewrite(self, bytes) } else { Cow::Borrowed(bytes) };
+        let tokens = if looks_like_json {
+            json::rewrite(self, bytes)
+        } else {
+            Cow::Borrowed(bytes)
+        };
         let plain = then(tokens, |bytes| self.value(bytes));
         then(plain, |bytes| match std::str::from_utf8(bytes) {
             Ok(text) if text.contains(['%', '+']) => match percent::pairs(self, text) {

@@ -70,7 +70,10 @@ impl KeyRing {
     /// A ring of these keys, in the order of `spec.webhook.secrets`.
     #[must_use]
     pub fn new(keys: Vec<Key>) -> Self {
-        Self { keys, redactor: OnceLock::new() }
+        Self {
+            keys,
+            redactor: OnceLock::new(),
+        }
     }
 
     /// The keys for a use that are valid now and not empty, in order.

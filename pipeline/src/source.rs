@@ -58,7 +58,10 @@ impl Collected {
     fn take_program<T>(&mut self, field: &str, result: Option<Result<T, Vec<Problem>>>) -> Option<Option<T>> {
         let Some(result) = result else { return Some(None) };
         let named = |problems: Vec<Problem>| {
-            let name = |problem: Problem| Problem { field: field.to_owned(), ..problem };
+            let name = |problem: Problem| Problem {
+                field: field.to_owned(),
+                ..problem
+            };
             problems.into_iter().map(name).collect()
         };
         self.take(result.map_err(named)).map(Some)
@@ -77,20 +80,49 @@ impl Source {
         let parse = problems.take(ParseRules::compile(&definition));
         let schemas = problems.take(Schemas::compile(&definition));
         let filter = problems.take_program("spec.filter", spec.filter.as_deref().map(Filter::compile));
-        let transform = problems.take_program("spec.transform", spec.transform.as_deref().map(Transform::compile));
+        let transform = problems.take_program(
+            "spec.transform",
+            spec.transform.as_deref().map(Transform::compile),
+        );
         let facts = problems.take(Facts::compile(preset));
         let envelope = problems.take(Envelope::compile(&definition));
         let Collected(mut problems) = problems;
-        let compiled = (|| Some((verifier?, challenges?, parse?, schemas?, filter?, transform?, facts?, envelope?)))();
-        let Some((verifier, challenges, parse, schemas, filter, transform, facts, envelope)) = compiled else {
+        let compiled = (|| {
+            Some((
+                verifier?,
+                challenges?,
+                parse?,
+                schemas?,
+                filter?,
+                transform?,
+                facts?,
+                envelope?,
+            ))
+        })();
+        let Some((verifier, challenges, parse, schemas, filter, transform, facts, envelope)) = compiled
+        else {
             return (None, problems);
         };
         problems.extend_from_slice(verifier.warnings());
         let warnings = |field: &str, warnings: &[Problem]| -> Vec<Problem> {
-            warnings.iter().map(|problem| Problem { field: field.to_owned(), ..problem.clone() }).collect()
+            warnings
+                .iter()
+                .map(|problem| Problem {
+                    field: field.to_owned(),
+                    ..problem.clone()
+                })
+                .collect()
         };
-        problems.extend(filter.iter().flat_map(|filter| warnings("spec.filter", filter.warnings())));
-        problems.extend(transform.iter().flat_map(|transform| warnings("spec.transform", transform.warnings())));
+        problems.extend(
+            filter
+                .iter()
+                .flat_map(|filter| warnings("spec.filter", filter.warnings())),
+        );
+        problems.extend(
+            transform
+                .iter()
+                .flat_map(|transform| warnings("spec.transform", transform.warnings())),
+        );
         if has_errors(&problems) {
             return (None, problems);
         }
@@ -153,14 +185,24 @@ impl Source {
     #[must_use]
     pub fn methods(&self) -> Vec<String> {
         let mut methods = vec!["POST".to_owned()];
-        methods.extend(self.challenges.methods().into_iter().filter(|method| *method != "POST").map(str::to_owned));
+        methods.extend(
+            self.challenges
+                .methods()
+                .into_iter()
+                .filter(|method| *method != "POST")
+                .map(str::to_owned),
+        );
         methods
     }
 
     /// The largest request body in bytes.
     #[must_use]
     pub fn max_body_bytes(&self) -> usize {
-        self.definition.spec.webhook.max_body_bytes.unwrap_or(DEFAULT_MAX_BODY_BYTES) as usize
+        self.definition
+            .spec
+            .webhook
+            .max_body_bytes
+            .unwrap_or(DEFAULT_MAX_BODY_BYTES) as usize
     }
 
     /// The largest message in bytes.
@@ -178,7 +220,12 @@ impl Source {
     /// The queue's name.
     #[must_use]
     pub fn queue_name(&self) -> String {
-        let given = self.definition.spec.queue.as_ref().and_then(|queue| queue.name.clone());
+        let given = self
+            .definition
+            .spec
+            .queue
+            .as_ref()
+            .and_then(|queue| queue.name.clone());
         given.unwrap_or_else(|| format!("mef-{}-{}", self.definition.namespace, self.definition.name))
     }
 }

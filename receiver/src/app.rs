@@ -134,9 +134,13 @@ impl Work {
         let route = self.route.clone();
         let now = received.at;
         let large = received.body.len() > LARGE_BODY_BYTES;
+        // Half of the sender's patience for expressions leaves the other half for delivery.
+        let deadline = self.tally.started() + route.ack_budget() / 2;
         let judge = move || {
             catch_unwind(AssertUnwindSafe(|| {
-                process(route.source(), received, route.keys(), now)
+                process(route.source(), received, route.keys(), now, &|| {
+                    Instant::now() >= deadline
+                })
             }))
             .ok()
         };

@@ -64,9 +64,22 @@ impl Frame {
 
     /// A request, or a part of one, that is no JSON, form or NDJSON.
     #[must_use]
-    pub fn unparsable(&self, request: &Request, failure: &Unparsable, id: &str, redactor: &Redactor) -> Letter {
-        let refusal = Refusal { stage: "parse", reason: DeadReason::Unparsable, detail: failure.detail().to_vec() };
-        let place = Place { unit: failure.unit(), item: failure.position() };
+    pub fn unparsable(
+        &self,
+        request: &Request,
+        failure: &Unparsable,
+        id: &str,
+        redactor: &Redactor,
+    ) -> Letter {
+        let refusal = Refusal {
+            stage: "parse",
+            reason: DeadReason::Unparsable,
+            detail: failure.detail().to_vec(),
+        };
+        let place = Place {
+            unit: failure.unit(),
+            item: failure.position(),
+        };
         let clean = without_secrets(failure.bytes(), redactor);
         self.letter(request, place, (failure.bytes(), &clean), refusal, id, redactor)
     }
@@ -74,42 +87,72 @@ impl Frame {
     /// An item the schema refuses.
     #[must_use]
     pub fn invalid(&self, failure: &Invalid, id: &str, redactor: &Redactor) -> Letter {
-        let refusal = Refusal { stage: "validate", reason: DeadReason::Schema, detail: failure.detail().to_vec() };
+        let refusal = Refusal {
+            stage: "validate",
+            reason: DeadReason::Schema,
+            detail: failure.detail().to_vec(),
+        };
         self.of_item(failure.item(), refusal, id, redactor)
     }
 
     /// An item on which the filter failed.
     #[must_use]
     pub fn filter_failed(&self, valid: &Valid, detail: Vec<Detail>, id: &str, redactor: &Redactor) -> Letter {
-        let refusal = Refusal { stage: "filter", reason: DeadReason::Transform, detail };
+        let refusal = Refusal {
+            stage: "filter",
+            reason: DeadReason::Transform,
+            detail,
+        };
         self.of_item(valid.item(), refusal, id, redactor)
     }
 
     /// An item on which the transform failed.
     #[must_use]
     pub fn transform_failed(&self, failed: &Failed, id: &str, redactor: &Redactor) -> Letter {
-        let refusal = Refusal { stage: "transform", reason: DeadReason::Transform, detail: failed.detail.clone() };
+        let refusal = Refusal {
+            stage: "transform",
+            reason: DeadReason::Transform,
+            detail: failed.detail.clone(),
+        };
         self.of_item(failed.valid.item(), refusal, id, redactor)
     }
 
     /// An event whose message is larger than the queue takes.
     #[must_use]
     pub fn oversize(&self, event: &Event, detail: Detail, id: &str, redactor: &Redactor) -> Letter {
-        let refusal = Refusal { stage: "envelope", reason: DeadReason::Oversize, detail: vec![detail] };
+        let refusal = Refusal {
+            stage: "envelope",
+            reason: DeadReason::Oversize,
+            detail: vec![detail],
+        };
         self.of_item(event.valid().item(), refusal, id, redactor)
     }
 
     /// An event whose message the queue does not take, or not in time. Why is filled in when it happens.
     #[must_use]
     pub fn undelivered(&self, event: &Event, id: &str, redactor: &Redactor) -> Letter {
-        let refusal = Refusal { stage: "deliver", reason: DeadReason::Undelivered, detail: Vec::new() };
+        let refusal = Refusal {
+            stage: "deliver",
+            reason: DeadReason::Undelivered,
+            detail: Vec::new(),
+        };
         self.of_item(event.valid().item(), refusal, id, redactor)
     }
 
     fn of_item(&self, item: &Item, refusal: Refusal, id: &str, redactor: &Redactor) -> Letter {
-        let place = Place { unit: Unit::Item, item: Some(item.position()) };
+        let place = Place {
+            unit: Unit::Item,
+            item: Some(item.position()),
+        };
         let clean = redactor.json(item.bytes());
-        self.letter(item.request(), place, (item.bytes(), &clean), refusal, id, redactor)
+        self.letter(
+            item.request(),
+            place,
+            (item.bytes(), &clean),
+            refusal,
+            id,
+            redactor,
+        )
     }
 
     /// `bytes` are those received and the same without secrets.
@@ -127,7 +170,11 @@ impl Frame {
             Err(_) => (STANDARD.encode(clean), BodyEncoding::Base64),
         };
         let headers = request.headers().iter();
-        let Refusal { stage, reason, detail } = refusal;
+        let Refusal {
+            stage,
+            reason,
+            detail,
+        } = refusal;
         let Place { unit, item } = place;
         Letter {
             source: self.source.clone(),
@@ -145,8 +192,12 @@ impl Frame {
             request_id: request.request_id().to_owned(),
             method: request.method().to_owned(),
             query: self.token_parameters.redact(request.query(), redactor),
-            content_type: request.content_type().map(|kind| redactor.text(kind).into_owned()),
-            headers: headers.map(|(name, value)| (name.clone(), redactor.text(value).into_owned())).collect(),
+            content_type: request
+                .content_type()
+                .map(|kind| redactor.text(kind).into_owned()),
+            headers: headers
+                .map(|(name, value)| (name.clone(), redactor.text(value).into_owned()))
+                .collect(),
             body,
             body_encoding,
             body_sha256: sha256_hex(received),
@@ -161,7 +212,9 @@ fn without_secrets<'a>(bytes: &'a [u8], redactor: &Redactor) -> Cow<'a, [u8]> {
         return redactor.bytes(bytes);
     }
     let mut unpacked = Vec::new();
-    let read = MultiGzDecoder::new(bytes).take(MAX_UNPACKED_BYTES).read_to_end(&mut unpacked);
+    let read = MultiGzDecoder::new(bytes)
+        .take(MAX_UNPACKED_BYTES)
+        .read_to_end(&mut unpacked);
     match (read, redactor.bytes(&unpacked)) {
         (Ok(_), Cow::Owned(clean)) => Cow::Owned(clean),
         // Damaged gzip stays as it is: what is left of a secret in it cannot be told from noise.
@@ -182,13 +235,21 @@ fn bounded(details: Vec<Detail>, redactor: &Redactor) -> Vec<Detail> {
     let mut kept: Vec<Detail> = details
         .into_iter()
         .take(MAX_DETAILS)
-        .map(|Detail { message, instance_path, schema_path, line, column }| Detail {
-            message: short(message),
-            instance_path: instance_path.map(short),
-            schema_path: schema_path.map(short),
-            line,
-            column,
-        })
+        .map(
+            |Detail {
+                 message,
+                 instance_path,
+                 schema_path,
+                 line,
+                 column,
+             }| Detail {
+                message: short(message),
+                instance_path: instance_path.map(short),
+                schema_path: schema_path.map(short),
+                line,
+                column,
+            },
+        )
         .collect();
     if total > MAX_DETAILS {
         kept.truncate(MAX_DETAILS - 1);

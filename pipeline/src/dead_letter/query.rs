@@ -9,8 +9,26 @@ use crate::redact::{REDACTED, Redactor};
 
 /// Names that carry a credential by custom, whatever the preset says. Compared without case.
 const BY_CUSTOM: &[&str] = &[
-    "access_token", "api_key", "apikey", "auth", "authorization", "client_secret", "code", "hmac", "id_token", "jwt",
-    "key", "passwd", "password", "pwd", "refresh_token", "secret", "session", "sig", "signature", "token",
+    "access_token",
+    "api_key",
+    "apikey",
+    "auth",
+    "authorization",
+    "client_secret",
+    "code",
+    "hmac",
+    "id_token",
+    "jwt",
+    "key",
+    "passwd",
+    "password",
+    "pwd",
+    "refresh_token",
+    "secret",
+    "session",
+    "sig",
+    "signature",
+    "token",
 ];
 
 /// The parameters of one source that carry a token or signature.
@@ -23,11 +41,22 @@ impl TokenParameters {
         let primitives = verification.any.iter().flat_map(|all| &all.all);
         let sources = primitives.flat_map(|primitive| {
             let token = primitive.token.iter().map(|token| token.from.as_str());
-            let hmac = primitive.hmac.iter().filter_map(|hmac| hmac.signature.from.as_deref());
-            let digest = primitive.digest.iter().filter_map(|digest| digest.signature.from.as_deref());
+            let hmac = primitive
+                .hmac
+                .iter()
+                .filter_map(|hmac| hmac.signature.from.as_deref());
+            let digest = primitive
+                .digest
+                .iter()
+                .filter_map(|digest| digest.signature.from.as_deref());
             token.chain(hmac).chain(digest)
         });
-        Self(sources.filter_map(|source| source.strip_prefix("query:")).map(str::to_lowercase).collect())
+        Self(
+            sources
+                .filter_map(|source| source.strip_prefix("query:"))
+                .map(str::to_lowercase)
+                .collect(),
+        )
     }
 
     /// The query with their values, and every secret elsewhere, replaced. Everything else stays byte for byte.
@@ -45,7 +74,9 @@ impl TokenParameters {
     }
 
     fn carries_a_token(&self, name: &str) -> bool {
-        let name = form_urlencoded::parse(name.as_bytes()).next().map(|(name, _)| name.to_lowercase());
+        let name = form_urlencoded::parse(name.as_bytes())
+            .next()
+            .map(|(name, _)| name.to_lowercase());
         name.is_some_and(|name| self.0.contains(&name) || BY_CUSTOM.contains(&name.as_str()))
     }
 }
@@ -59,7 +90,10 @@ mod tests {
     fn check(query: &str, expected: &str) {
         let verification = serde_json::json!({"any": [{"all": [{"token": {"from": "query:Hook-Key"}}]}]});
         let parameters = TokenParameters::of(&serde_json::from_value(verification).unwrap());
-        assert_eq!(parameters.redact(query, &Redactor::new(&KeyRing::default())), expected);
+        assert_eq!(
+            parameters.redact(query, &Redactor::new(&KeyRing::default())),
+            expected
+        );
     }
 
     #[test]

@@ -50,9 +50,16 @@ fn a_letter_carries_what_is_needed_to_see_why_and_to_process_it_again() {
 fn a_letter_is_one_line_of_ascii_and_reads_back() {
     let letter = letter("{\"a\":\"ä\u{1f600}\u{ffff}\u{7f}\"}");
     let bytes = letter.encode(100_000).unwrap();
-    assert!(bytes.iter().all(|byte| (0x20..0x7f).contains(byte)), "{}", String::from_utf8_lossy(&bytes));
+    assert!(
+        bytes.iter().all(|byte| (0x20..0x7f).contains(byte)),
+        "{}",
+        String::from_utf8_lossy(&bytes)
+    );
     assert_eq!(Letter::decode(&bytes), Ok(letter.clone()));
-    assert_eq!(letter.body_bytes().unwrap(), "{\"a\":\"ä\u{1f600}\u{ffff}\u{7f}\"}".as_bytes());
+    assert_eq!(
+        letter.body_bytes().unwrap(),
+        "{\"a\":\"ä\u{1f600}\u{ffff}\u{7f}\"}".as_bytes()
+    );
 }
 
 #[test]
@@ -64,8 +71,19 @@ fn a_body_that_does_not_fit_is_packed_and_one_that_does_not_fit_packed_is_refuse
     let read = Letter::decode(&bytes).unwrap();
     assert_eq!(read.body_encoding, BodyEncoding::GzipBase64);
     assert_eq!(read.body_bytes().unwrap(), body.as_bytes());
-    assert_eq!(Letter { body: letter.body.clone(), body_encoding: BodyEncoding::Text, ..read.clone() }, letter);
-    assert_eq!(read.encode(4096).unwrap(), bytes, "a packed letter is not packed again");
+    assert_eq!(
+        Letter {
+            body: letter.body.clone(),
+            body_encoding: BodyEncoding::Text,
+            ..read.clone()
+        },
+        letter
+    );
+    assert_eq!(
+        read.encode(4096).unwrap(),
+        bytes,
+        "a packed letter is not packed again"
+    );
     let refused = letter.encode(600).unwrap_err();
     assert!(refused.bytes > 600 && refused.limit == 600, "{refused}");
 }
@@ -76,7 +94,10 @@ fn the_limit_is_exact() {
     let size = letter.encode(usize::MAX).unwrap().len();
     assert_eq!(letter.encode(size).unwrap().len(), size);
     let below = letter.encode(size - 1);
-    assert!(below.is_err(), "packing cannot make so small a letter smaller: {below:?}");
+    assert!(
+        below.is_err(),
+        "packing cannot make so small a letter smaller: {below:?}"
+    );
 }
 
 #[test]
@@ -96,7 +117,10 @@ fn request_letter(body: &[u8]) -> Letter {
 #[test]
 fn a_request_that_cannot_be_parsed_is_kept_whole() {
     let letter = request_letter(b"{\"a\":");
-    assert_eq!((letter.unit, letter.reason, letter.stage.as_str()), (Unit::Request, DeadReason::Unparsable, "parse"));
+    assert_eq!(
+        (letter.unit, letter.reason, letter.stage.as_str()),
+        (Unit::Request, DeadReason::Unparsable, "parse")
+    );
     assert_eq!((letter.item, letter.body.as_str()), (None, "{\"a\":"));
     assert!(!letter.detail.is_empty());
 }
@@ -123,14 +147,19 @@ fn a_secret_inside_gzip_is_found_and_the_body_kept_unpacked() {
         packer.finish().unwrap()
     };
     let letter = request_letter(&pack(&format!("{{\"a\":\"{SECRET}\",")));
-    assert_eq!((letter.body.as_str(), letter.body_encoding), ("{\"a\":\"[redacted]\",", BodyEncoding::Text));
+    assert_eq!(
+        (letter.body.as_str(), letter.body_encoding),
+        ("{\"a\":\"[redacted]\",", BodyEncoding::Text)
+    );
     let harmless = pack("{\"a\":");
     assert_eq!(request_letter(&harmless).body_bytes().unwrap(), harmless);
 }
 
 #[test]
 fn details_leave_the_room_to_the_body() {
-    let details = (0..50).map(|index| Detail::message(format!("{index} {}", "x".repeat(5000)))).collect();
+    let details = (0..50)
+        .map(|index| Detail::message(format!("{index} {}", "x".repeat(5000))))
+        .collect();
     let valid = crate::fixture::valid_with("{}");
     let letter = frame().filter_failed(&valid, details, ID, &redactor(&[]));
     assert_eq!(letter.detail.len(), 20);
@@ -140,14 +169,25 @@ fn details_leave_the_room_to_the_body() {
 
 #[test]
 fn a_letter_that_fails_again_stays_the_same_event_with_one_attempt_more() {
-    let first = Letter { replay: Some("r-1".to_owned()), attempts: 3, body_sha256: "as received".to_owned(), ..letter("{}") };
+    let first = Letter {
+        replay: Some("r-1".to_owned()),
+        attempts: 3,
+        body_sha256: "as received".to_owned(),
+        ..letter("{}")
+    };
     let valid = crate::fixture::valid_with("{}");
     let second = frame()
         .filter_failed(&valid, vec![Detail::message("no")], "another", &redactor(&[]))
         .again(&first, "r-2");
     assert_eq!((second.attempts, second.replay.as_deref()), (4, Some("r-2")));
-    assert_eq!((second.reason, second.stage.as_str()), (DeadReason::Transform, "filter"));
-    assert_eq!((&second.event_id, &second.body_sha256, second.item), (&first.event_id, &first.body_sha256, first.item));
+    assert_eq!(
+        (second.reason, second.stage.as_str()),
+        (DeadReason::Transform, "filter")
+    );
+    assert_eq!(
+        (&second.event_id, &second.body_sha256, second.item),
+        (&first.event_id, &first.body_sha256, first.item)
+    );
 }
 
 #[test]
@@ -155,18 +195,42 @@ fn the_attributes_tell_letters_apart_unread() {
     let letter = letter("{}");
     assert_eq!(
         letter.attributes(),
-        [("mef-event-id", ID), ("mef-reason", "undelivered"), ("mef-source", "security/zoom")]
+        [
+            ("mef-event-id", ID),
+            ("mef-reason", "undelivered"),
+            ("mef-source", "security/zoom")
+        ]
     );
 }
 
 #[test]
 fn what_is_no_letter_is_said_without_quoting_it() {
-    for bytes in [&b"secret text"[..], b"{}", b"[]", b"", br#"{"source":"#, br#"{"source":"secret"}"#] {
+    for bytes in [
+        &b"secret text"[..],
+        b"{}",
+        b"[]",
+        b"",
+        br#"{"source":"#,
+        br#"{"source":"secret"}"#,
+    ] {
         let error = Letter::decode(bytes).unwrap_err().to_string();
-        assert!(error.contains("not a dead letter") && !error.contains("secret"), "{error}");
+        assert!(
+            error.contains("not a dead letter") && !error.contains("secret"),
+            "{error}"
+        );
     }
-    let damaged = |body_encoding, body: &str| Letter { body: body.to_owned(), body_encoding, ..letter("{}") }.body_bytes();
+    let damaged = |body_encoding, body: &str| {
+        Letter {
+            body: body.to_owned(),
+            body_encoding,
+            ..letter("{}")
+        }
+        .body_bytes()
+    };
     assert_eq!(damaged(BodyEncoding::Base64, "!"), Err(Undecodable::NoBase64));
     assert_eq!(damaged(BodyEncoding::GzipBase64, "!"), Err(Undecodable::NoBase64));
-    assert_eq!(damaged(BodyEncoding::GzipBase64, "AAAA"), Err(Undecodable::NoGzip));
+    assert_eq!(
+        damaged(BodyEncoding::GzipBase64, "AAAA"),
+        Err(Undecodable::NoGzip)
+    );
 }

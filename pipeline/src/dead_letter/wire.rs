@@ -28,7 +28,9 @@ pub struct TooLarge {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Undecodable {
     /// No JSON, or not the fields of a letter.
-    #[error("not a dead letter of mef ({at}); a message that came here by redrive has no frame and is resent as it is")]
+    #[error(
+        "not a dead letter of mef ({at}); a message that came here by redrive has no frame and is resent as it is"
+    )]
     NoLetter {
         /// Line and column, and what was found wrong, without the text.
         at: String,
@@ -53,10 +55,26 @@ impl Letter {
     pub fn encode(&self, limit: usize) -> Result<Vec<u8>, TooLarge> {
         let plain = self.to_ascii();
         if plain.len() <= limit || self.body_encoding == BodyEncoding::GzipBase64 {
-            return if plain.len() <= limit { Ok(plain) } else { Err(TooLarge { bytes: plain.len(), limit }) };
+            return if plain.len() <= limit {
+                Ok(plain)
+            } else {
+                Err(TooLarge {
+                    bytes: plain.len(),
+                    limit,
+                })
+            };
         }
-        let packed = self.packed().map_or_else(|| plain.clone(), |letter| letter.to_ascii());
-        if packed.len() <= limit { Ok(packed) } else { Err(TooLarge { bytes: packed.len(), limit }) }
+        let packed = self
+            .packed()
+            .map_or_else(|| plain.clone(), |letter| letter.to_ascii());
+        if packed.len() <= limit {
+            Ok(packed)
+        } else {
+            Err(TooLarge {
+                bytes: packed.len(),
+                limit,
+            })
+        }
     }
 
     /// Reads a letter.
@@ -70,7 +88,9 @@ impl Letter {
                 serde_json::error::Category::Syntax | serde_json::error::Category::Io => "no JSON",
                 serde_json::error::Category::Eof => "the text ends early",
             };
-            Undecodable::NoLetter { at: format!("line {}, column {}: {kind}", error.line(), error.column()) }
+            Undecodable::NoLetter {
+                at: format!("line {}, column {}: {kind}", error.line(), error.column()),
+            }
         })
     }
 
@@ -88,7 +108,11 @@ impl Letter {
                 let packed = base64()?;
                 let mut unpacked = MultiGzDecoder::new(packed.as_slice()).take(MAX_BODY_BYTES + 1);
                 unpacked.read_to_end(&mut body).map_err(|_| Undecodable::NoGzip)?;
-                if body.len() as u64 > MAX_BODY_BYTES { Err(Undecodable::TooLong) } else { Ok(body) }
+                if body.len() as u64 > MAX_BODY_BYTES {
+                    Err(Undecodable::TooLong)
+                } else {
+                    Ok(body)
+                }
             }
         }
     }
@@ -124,7 +148,11 @@ impl Letter {
         let mut packer = GzEncoder::new(Vec::new(), Compression::default());
         packer.write_all(&body).ok()?;
         let packed = packer.finish().ok()?;
-        Some(Self { body: STANDARD.encode(packed), body_encoding: BodyEncoding::GzipBase64, ..self.clone() })
+        Some(Self {
+            body: STANDARD.encode(packed),
+            body_encoding: BodyEncoding::GzipBase64,
+            ..self.clone()
+        })
     }
 
     /// Non-ASCII characters stand only in strings, where an escape means the same.

@@ -21,7 +21,11 @@ pub(super) struct CloudEvents {
 
 impl CloudEvents {
     pub(super) fn new(namespace: &str, name: &str, facts: Facts) -> Self {
-        Self { source: format!("/mef/{namespace}/{name}"), kind: format!("mef.{name}"), facts }
+        Self {
+            source: format!("/mef/{namespace}/{name}"),
+            kind: format!("mef.{name}"),
+            facts,
+        }
     }
 
     pub(super) fn write(&self, event: &Event, id: &str, redactor: &Redactor, out: &mut Vec<u8>) {
@@ -34,15 +38,26 @@ impl CloudEvents {
         message.text("specversion", "1.0");
         message.text("id", id);
         message.text("source", &self.source);
-        match overrides.cloudevents_type.clone().map(Into::into).or_else(|| self.facts.kind(item)) {
+        match overrides
+            .cloudevents_type
+            .clone()
+            .map(Into::into)
+            .or_else(|| self.facts.kind(item))
+        {
             Some(kind) => message.text("type", &redactor.text(&kind)),
             None => message.text("type", &self.kind),
         }
         if let Some(subject) = &overrides.cloudevents_subject {
             message.text("subject", &redactor.text(subject));
         }
-        let time = overrides.timestamp.or_else(|| self.facts.time(item)).filter(is_writable);
-        message.text("time", &iso8601(time.unwrap_or_else(|| item.request().received_at())));
+        let time = overrides
+            .timestamp
+            .or_else(|| self.facts.time(item))
+            .filter(is_writable);
+        message.text(
+            "time",
+            &iso8601(time.unwrap_or_else(|| item.request().received_at())),
+        );
         message.text("datacontenttype", "application/json");
         payload::write(event, redactor, message.name("data"));
         message.end();

@@ -11,16 +11,41 @@ use serde_json::value::RawValue;
 
 /// The top-level keys the worker keeps. Anything else is dropped in silence, or taken for one of these by accident.
 const KEYS: &[&str] = &[
-    "category", "details", "hostname", "processid", "processname", "severity", "source", "summary", "tags",
-    "timestamp", "utctimestamp",
+    "category",
+    "details",
+    "hostname",
+    "processid",
+    "processname",
+    "severity",
+    "source",
+    "summary",
+    "tags",
+    "timestamp",
+    "utctimestamp",
 ];
 
 /// The keys of the MozDef Event Framework of 2019.
-const ANCESTOR_KEYS: &[&str] =
-    &["category", "details", "eventsource", "hostname", "processname", "source", "summary", "tags"];
+const ANCESTOR_KEYS: &[&str] = &[
+    "category",
+    "details",
+    "eventsource",
+    "hostname",
+    "processname",
+    "source",
+    "summary",
+    "tags",
+];
 
-const SEVERITIES: &[&str] =
-    &["DEBUG", "INFO", "NOTICE", "WARNING", "ERROR", "CRITICAL", "ALERT", "EMERGENCY"];
+const SEVERITIES: &[&str] = &[
+    "DEBUG",
+    "INFO",
+    "NOTICE",
+    "WARNING",
+    "ERROR",
+    "CRITICAL",
+    "ALERT",
+    "EMERGENCY",
+];
 
 /// Checks one message.
 ///
@@ -29,11 +54,19 @@ const SEVERITIES: &[&str] =
 pub fn conform(message: &[u8]) -> Result<(), Vec<String>> {
     let mut wrong = Vec::new();
     if let Some(byte) = message.iter().find(|byte| !(0x20..0x7f).contains(*byte)) {
-        wrong.push(format!("byte {byte:#04x}: beyond printable ASCII the queue may refuse or replace characters"));
+        wrong.push(format!(
+            "byte {byte:#04x}: beyond printable ASCII the queue may refuse or replace characters"
+        ));
     }
     match serde_json::from_slice::<Members>(message) {
-        Ok(Members(members)) => Message { members, wrong: &mut wrong }.check(),
-        Err(error) => wrong.push(format!("no JSON object, which the worker drops or dies of: {error}")),
+        Ok(Members(members)) => Message {
+            members,
+            wrong: &mut wrong,
+        }
+        .check(),
+        Err(error) => wrong.push(format!(
+            "no JSON object, which the worker drops or dies of: {error}"
+        )),
     }
     if wrong.is_empty() { Ok(()) } else { Err(wrong) }
 }
@@ -55,8 +88,13 @@ impl Message<'_> {
                 self.wrong.push(format!("{a} stands there twice"));
             }
         }
-        for key in keys.iter().filter(|key| !ancestor && !KEYS.contains(&key.as_str())) {
-            self.wrong.push(format!("top-level {key}: the worker drops it or takes it for another field"));
+        for key in keys
+            .iter()
+            .filter(|key| !ancestor && !KEYS.contains(&key.as_str()))
+        {
+            self.wrong.push(format!(
+                "top-level {key}: the worker drops it or takes it for another field"
+            ));
         }
         for key in ["category", "hostname", "processname", "source", "summary"] {
             self.text(key);
@@ -73,26 +111,37 @@ impl Message<'_> {
     }
 
     fn raw(&self, key: &str) -> Option<&str> {
-        self.members.iter().find(|(name, _)| name == key).map(|(_, value)| value.get())
+        self.members
+            .iter()
+            .find(|(name, _)| name == key)
+            .map(|(_, value)| value.get())
     }
 
     fn text(&mut self, key: &str) -> Option<String> {
         let text: Option<String> = self.raw(key).and_then(|raw| serde_json::from_str(raw).ok());
         if text.as_deref().is_none_or(str::is_empty) {
-            self.wrong.push(format!("{key} must be a string that is not empty; the worker would fill in UNKNOWN"));
+            self.wrong.push(format!(
+                "{key} must be a string that is not empty; the worker would fill in UNKNOWN"
+            ));
         }
         text
     }
 
     fn tags(&mut self) {
-        if self.raw("tags").and_then(|raw| serde_json::from_str::<Vec<String>>(raw).ok()).is_none() {
-            self.wrong.push("tags must be a list of strings; anything else stops the worker".to_owned());
+        if self
+            .raw("tags")
+            .and_then(|raw| serde_json::from_str::<Vec<String>>(raw).ok())
+            .is_none()
+        {
+            self.wrong
+                .push("tags must be a list of strings; anything else stops the worker".to_owned());
         }
     }
 
     fn details(&mut self) {
         if !self.raw("details").is_some_and(|raw| raw.starts_with('{')) {
-            self.wrong.push("details must be an object; anything else lands in details.message".to_owned());
+            self.wrong
+                .push("details must be an object; anything else lands in details.message".to_owned());
         }
     }
 
@@ -100,26 +149,34 @@ impl Message<'_> {
         if let Some(severity) = self.text("severity")
             && !SEVERITIES.contains(&severity.as_str())
         {
-            self.wrong.push(format!("severity {severity:?} is none of {}", SEVERITIES.join(", ")));
+            self.wrong.push(format!(
+                "severity {severity:?} is none of {}",
+                SEVERITIES.join(", ")
+            ));
         }
     }
 
     fn times(&mut self) {
         let (event, utc) = (self.text("timestamp"), self.text("utctimestamp"));
         if event != utc {
-            self.wrong.push("timestamp and utctimestamp differ; the last one in key order wins".to_owned());
+            self.wrong
+                .push("timestamp and utctimestamp differ; the last one in key order wins".to_owned());
         }
         if let Some(text) = event
             && !is_time(&text)
         {
-            self.wrong.push(format!("timestamp {text:?} is not ISO 8601 with +00:00; the worker drops the event"));
+            self.wrong.push(format!(
+                "timestamp {text:?} is not ISO 8601 with +00:00; the worker drops the event"
+            ));
         }
     }
 }
 
 /// `YYYY-MM-DDTHH:MM:SS[.f{1,6}]+00:00`, an existing day, no leap second.
 fn is_time(text: &str) -> bool {
-    let Some((date_time, "")) = text.split_once("+00:00") else { return false };
+    let Some((date_time, "")) = text.split_once("+00:00") else {
+        return false;
+    };
     let (seconds, fraction) = date_time.split_once('.').unwrap_or((date_time, "0"));
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     if seconds.len() != "2026-01-02T03:04:05".len() || seconds.ends_with(":60") {
@@ -173,7 +230,10 @@ mod tests {
         let message = good().replace(from, to);
         assert_ne!(message, good(), "{from:?} is not in the message");
         let found = conform(message.as_bytes()).unwrap_err();
-        assert!(found.iter().any(|sentence| sentence.contains(expected)), "{found:?} lacks {expected:?}");
+        assert!(
+            found.iter().any(|sentence| sentence.contains(expected)),
+            "{found:?} lacks {expected:?}"
+        );
     }
 
     #[test]
@@ -198,24 +258,53 @@ mod tests {
         wrong("\"tags\":[\"zoom\"]", "\"tags\":null", "tags must be a list");
         wrong("\"tags\":[\"zoom\"]", "\"tags\":[1]", "tags must be a list");
         wrong("\"tags\"", "\"Tags\"", "top-level Tags");
-        wrong("\"details\":{\"event\":\"a\"}", "\"details\":[1]", "details must be an object");
-        wrong("\"details\"", "\"eventsource\":\"x\",\"details\"", "top-level eventsource");
+        wrong(
+            "\"details\":{\"event\":\"a\"}",
+            "\"details\":[1]",
+            "details must be an object",
+        );
+        wrong(
+            "\"details\"",
+            "\"eventsource\":\"x\",\"details\"",
+            "top-level eventsource",
+        );
         wrong("\"INFO\"", "\"info\"", "severity \"info\"");
         wrong("\"severity\":\"INFO\",", "", "severity must be a string");
-        wrong("\"summary\":\"zoom_event\"", "\"summary\":\"\"", "summary must be");
+        wrong(
+            "\"summary\":\"zoom_event\"",
+            "\"summary\":\"\"",
+            "summary must be",
+        );
         wrong("\"timestamp\":\"2026", "\"timestamp\":\"2025", "differ");
-        wrong("\"summary\"", "\"tags\":[],\"summary\"", "tags stands there twice");
+        wrong(
+            "\"summary\"",
+            "\"tags\":[],\"summary\"",
+            "tags stands there twice",
+        );
         wrong("zoom_event", "zoom_\u{e9}", "ASCII");
-        wrong("\"processname\"", "\"processid\":1,\"processname\"", "processid must be a string");
+        wrong(
+            "\"processname\"",
+            "\"processid\":1,\"processname\"",
+            "processid must be a string",
+        );
         assert!(conform(b"[]").is_err() && conform(b"").is_err() && conform(b"null").is_err());
     }
 
     #[test]
     fn times_mozdef_drops_the_event_for_are_found() {
         for time in [
-            "", "1700000000", "2026-01-02T03:04:05Z", "2026-01-02T03:04:60+00:00", "2026-01-02 03:04:05+00:00",
-            "2026-01-02T03:04:05.1234567+00:00", "2026-02-30T03:04:05+00:00", "2026-01-02T03:04:05.+00:00",
-            "2026-01-02T03:04:05+01:00", "2026-01-02", "2026-01-02T03:04:05+00:00+00:00", "2026-01-02T03:04:05.-1+00:00",
+            "",
+            "1700000000",
+            "2026-01-02T03:04:05Z",
+            "2026-01-02T03:04:60+00:00",
+            "2026-01-02 03:04:05+00:00",
+            "2026-01-02T03:04:05.1234567+00:00",
+            "2026-02-30T03:04:05+00:00",
+            "2026-01-02T03:04:05.+00:00",
+            "2026-01-02T03:04:05+01:00",
+            "2026-01-02",
+            "2026-01-02T03:04:05+00:00+00:00",
+            "2026-01-02T03:04:05.-1+00:00",
         ] {
             assert!(!is_time(time), "{time}");
         }

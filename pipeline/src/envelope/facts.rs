@@ -33,26 +33,39 @@ impl Facts {
             }
         };
         let event = &preset.event;
-        let kind = event.kind.iter().enumerate().filter_map(|(at, text)| source(format!("event.type[{at}]"), text));
+        let kind = event
+            .kind
+            .iter()
+            .enumerate()
+            .filter_map(|(at, text)| source(format!("event.type[{at}]"), text));
         let kind = kind.collect();
         let time = event.time.iter().enumerate().filter_map(|(at, entry)| {
             Some((source(format!("event.time[{at}].from"), &entry.from)?, entry.unit))
         });
         let time = time.collect();
-        if problems.is_empty() { Ok(Self { kind, time }) } else { Err(problems) }
+        if problems.is_empty() {
+            Ok(Self { kind, time })
+        } else {
+            Err(problems)
+        }
     }
 
     /// The event's type: the first that is there and not empty.
     #[must_use]
     pub fn kind<'a>(&self, item: &'a Item) -> Option<Cow<'a, str>> {
-        self.kind.iter().filter_map(|source| item.value(source)).find(|kind| !kind.is_empty())
+        self.kind
+            .iter()
+            .filter_map(|source| item.value(source))
+            .find(|kind| !kind.is_empty())
     }
 
     /// The event's time: the first that can be read and written.
     #[must_use]
     pub fn time(&self, item: &Item) -> Option<Timestamp> {
         self.time.iter().find_map(|(source, unit)| {
-            crate::time::parse(&item.value(source)?, *unit).ok().filter(is_writable)
+            crate::time::parse(&item.value(source)?, *unit)
+                .ok()
+                .filter(is_writable)
         })
     }
 }

@@ -33,7 +33,13 @@ pub(super) struct MozDef {
 
 impl MozDef {
     pub(super) fn new(name: &str, fields: MozDefFields, ancestor: bool, facts: Facts) -> Self {
-        let MozDefFields { service, hostname, category, severity, tags } = fields;
+        let MozDefFields {
+            service,
+            hostname,
+            category,
+            severity,
+            tags,
+        } = fields;
         let service = service.unwrap_or_else(|| name.to_owned());
         Self {
             hostname: hostname.unwrap_or_else(|| format!("{service}_host")),
@@ -41,7 +47,11 @@ impl MozDef {
             category: category.unwrap_or_else(|| service.clone()),
             eventsource: format!("{service}_api"),
             severity: severity.unwrap_or_default(),
-            tags: if tags.is_empty() { vec![service.clone()] } else { tags },
+            tags: if tags.is_empty() {
+                vec![service.clone()]
+            } else {
+                tags
+            },
             processname: service,
             ancestor,
             facts,
@@ -96,7 +106,10 @@ impl MozDef {
         let request = item.request();
         let severity = overrides.severity.unwrap_or(self.severity);
         message.text("severity", severity_word(severity));
-        let time = overrides.timestamp.or_else(|| self.facts.time(item)).filter(is_writable);
+        let time = overrides
+            .timestamp
+            .or_else(|| self.facts.time(item))
+            .filter(is_writable);
         let time = iso8601(time.unwrap_or_else(|| request.received_at()));
         message.text("timestamp", &time);
         message.text("utctimestamp", &time);

@@ -68,7 +68,11 @@ pub(super) fn write_value(value: &Json, redactor: &Redactor, out: &mut Vec<u8>) 
 }
 
 /// Writes `"mef":{…}}`: the last member, and the end of the object around it.
-fn write_facts(out: &mut Vec<u8>, original: Option<&[u8]>, facts: impl FnOnce(&mut ObjectWriter<'_>, Option<&[u8]>)) {
+fn write_facts(
+    out: &mut Vec<u8>,
+    original: Option<&[u8]>,
+    facts: impl FnOnce(&mut ObjectWriter<'_>, Option<&[u8]>),
+) {
     out.extend_from_slice(b"\"mef\":");
     let mut object = ObjectWriter::begin(out);
     facts(&mut object, original);
@@ -113,7 +117,11 @@ impl<'a> Members<'a> {
         match event.payload() {
             Payload::Unchanged => {
                 let root = event.valid().item().document().root();
-                if root.is_object() { Self::Node(root) } else { Self::Message(Member::Node(root)) }
+                if root.is_object() {
+                    Self::Node(root)
+                } else {
+                    Self::Message(Member::Node(root))
+                }
             }
             Payload::Changed(Json::Object(members)) => Self::Tree(members),
             Payload::Changed(other) => Self::Message(Member::Tree(other)),

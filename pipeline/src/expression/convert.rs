@@ -23,7 +23,11 @@ pub(super) fn to_vrl(node: Node<'_>, numbers: &mut Numbers, path: &mut String) -
         Kind::Array => {
             let mut array = Vec::with_capacity(node.len());
             for (index, element) in node.elements().into_iter().flatten().enumerate() {
-                let value = below(path, |path| _ = write!(path, "/{index}"), |path| to_vrl(element, numbers, path));
+                let value = below(
+                    path,
+                    |path| _ = write!(path, "/{index}"),
+                    |path| to_vrl(element, numbers, path),
+                );
                 array.push(value);
             }
             Value::Array(array)
@@ -31,7 +35,11 @@ pub(super) fn to_vrl(node: Node<'_>, numbers: &mut Numbers, path: &mut String) -
         Kind::Object => {
             let mut object = ObjectMap::new();
             for (name, member) in node.members().into_iter().flatten() {
-                let value = below(path, |path| push_name(path, &name), |path| to_vrl(member, numbers, path));
+                let value = below(
+                    path,
+                    |path| push_name(path, &name),
+                    |path| to_vrl(member, numbers, path),
+                );
                 object.insert(KeyString::from(name.into_owned()), value);
             }
             Value::Object(object)
@@ -139,6 +147,10 @@ impl<'a> ToJson<'a> {
     }
 
     fn place(&self) -> &str {
-        if self.path.is_empty() { "the result" } else { &self.path }
+        if self.path.is_empty() {
+            "the result"
+        } else {
+            &self.path
+        }
     }
 }

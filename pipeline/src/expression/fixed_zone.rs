@@ -3,9 +3,9 @@
 //! VRL takes `local` (and the empty text) for the zone of the machine it runs on; the same event would then differ from
 //! machine to machine. The zone must stand in the program as a literal, so that this can be told when it is compiled.
 
+use vrl::compiler::Function;
 use vrl::compiler::function::{ArgumentList, Compiled, Error, Example, FunctionCompileContext, Parameter};
 use vrl::compiler::state::TypeState;
-use vrl::compiler::Function;
 
 /// A function with an optional parameter `timezone`, which may not be the machine's.
 #[derive(Debug)]

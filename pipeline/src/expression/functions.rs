@@ -17,40 +17,84 @@ pub const LEFT_OUT: &[(&[&str], &str)] = &[
          the time of the request stands in details.mef.receivedAt",
     ),
     (
-        &["random_bool", "random_bytes", "random_float", "random_int", "uuid_v4", "uuid_v7"],
+        &[
+            "random_bool",
+            "random_bytes",
+            "random_float",
+            "random_int",
+            "uuid_v4",
+            "uuid_v7",
+        ],
         "its result differs from run to run, and a replay must give the same result as the first run; \
          the event's id is the same on every run",
     ),
     (
-        &["get_env_var", "get_hostname", "get_timezone_name", "get_secret", "set_secret", "remove_secret"],
+        &[
+            "get_env_var",
+            "get_hostname",
+            "get_timezone_name",
+            "get_secret",
+            "set_secret",
+            "remove_secret",
+        ],
         "it reads the machine it runs on, and a program must not see the receiver's environment",
     ),
     (
         &["dns_lookup", "reverse_dns", "http_request"],
         "it uses the network, and nothing of an event may leave the receiver but to the queue",
     ),
-    (&["log"], "it writes to the log, and no part of an event may stand there"),
+    (
+        &["log"],
+        "it writes to the log, and no part of an event may stand there",
+    ),
     (
         &[
-            "encrypt", "decrypt", "encrypt_ip", "decrypt_ip", "hmac", "md5", "sha1", "sha2", "sha3", "crc",
-            "seahash", "xxhash",
+            "encrypt",
+            "decrypt",
+            "encrypt_ip",
+            "decrypt_ip",
+            "hmac",
+            "md5",
+            "sha1",
+            "sha2",
+            "sha3",
+            "crc",
+            "seahash",
+            "xxhash",
         ],
         "keys have no place in a program, and plain digests come with `redact`: \
          redact(.user, filters: [r'.+'], redactor: {\"type\": \"sha2\"})",
     ),
     (
         &[
-            "encode_proto", "parse_proto", "parse_etld", "validate_json_schema", "get_enrichment_table_record",
+            "encode_proto",
+            "parse_proto",
+            "parse_etld",
+            "validate_json_schema",
+            "get_enrichment_table_record",
             "find_enrichment_table_records",
         ],
         "it reads files; schemas belong in spec.schemas",
     ),
     (
-        &["decode_gzip", "decode_zlib", "decode_zstd", "decode_snappy", "decode_lz4"],
+        &[
+            "decode_gzip",
+            "decode_zlib",
+            "decode_zstd",
+            "decode_snappy",
+            "decode_lz4",
+        ],
         "its result has no bound, so that a small event could fill the memory",
     ),
     (
-        &["encode_gzip", "encode_zlib", "encode_zstd", "encode_snappy", "encode_lz4", "parse_cbor"],
+        &[
+            "encode_gzip",
+            "encode_zlib",
+            "encode_zstd",
+            "encode_snappy",
+            "encode_lz4",
+            "parse_cbor",
+        ],
         "it is for binary data, which has no place in a JSON message",
     ),
     (
@@ -63,10 +107,19 @@ pub const LEFT_OUT: &[(&[&str], &str)] = &[
         "it follows nesting without a bound, so that a sender could exhaust the stack",
     ),
     (
-        &["parse_grok", "parse_groks", "match_datadog_query", "parse_user_agent", "to_regex"],
+        &[
+            "parse_grok",
+            "parse_groks",
+            "match_datadog_query",
+            "parse_user_agent",
+            "to_regex",
+        ],
         "its matching has no bound in time; parse_regex with a literal pattern is linear",
     ),
-    (&["type_def"], "it is for debugging VRL itself; `mef explain` shows what a program does"),
+    (
+        &["type_def"],
+        "it is for debugging VRL itself; `mef explain` shows what a program does",
+    ),
 ];
 
 /// Why a function is left out; `None` for one that never was in VRL.
@@ -81,10 +134,19 @@ pub fn left_out(name: &str) -> Option<&'static str> {
 /// The functions a program may call.
 #[must_use]
 pub(super) fn allowed() -> Vec<Box<dyn Function>> {
-    [numbers(), text(), encodings(), collections(), types(), times(), networks(), formats()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        numbers(),
+        text(),
+        encodings(),
+        collections(),
+        types(),
+        times(),
+        networks(),
+        formats(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 macro_rules! functions {
@@ -289,8 +351,14 @@ mod tests {
     #[test]
     fn every_function_of_vrl_is_either_allowed_or_left_out_with_a_reason() {
         let allowed: BTreeSet<_> = allowed().iter().map(|function| function.identifier()).collect();
-        let left_out: BTreeSet<_> = LEFT_OUT.iter().flat_map(|(names, _)| names.iter().copied()).collect();
-        assert_eq!(allowed.intersection(&left_out).collect::<Vec<_>>(), Vec::<&&str>::new());
+        let left_out: BTreeSet<_> = LEFT_OUT
+            .iter()
+            .flat_map(|(names, _)| names.iter().copied())
+            .collect();
+        assert_eq!(
+            allowed.intersection(&left_out).collect::<Vec<_>>(),
+            Vec::<&&str>::new()
+        );
         let unknown: Vec<_> = stdlib::all()
             .iter()
             .map(|function| function.identifier())

@@ -44,12 +44,23 @@ impl<'a> Input<'a> {
 
     /// `%` at the start.
     pub(super) fn metadata(&self) -> Value {
-        let headers = self.headers.iter().map(|(name, value)| (name.as_str(), Value::from(value.as_str())));
+        let headers = self
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), Value::from(value.as_str())));
         let kind = self.kind.as_deref().map_or(Value::Null, Value::from);
-        object([("event", object([("type", kind)])), ("request", object([("headers", object(headers))]))])
+        object([
+            ("event", object([("type", kind)])),
+            ("request", object([("headers", object(headers))])),
+        ])
     }
 }
 
 fn object<'a>(members: impl IntoIterator<Item = (&'a str, Value)>) -> Value {
-    Value::Object(members.into_iter().map(|(name, value)| (name.into(), value)).collect::<ObjectMap>())
+    Value::Object(
+        members
+            .into_iter()
+            .map(|(name, value)| (name.into(), value))
+            .collect::<ObjectMap>(),
+    )
 }

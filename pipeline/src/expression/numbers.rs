@@ -44,7 +44,11 @@ impl Numbers {
         while let Some(other) = self.by_bits.get(&double.to_bits())
             && other.decimal != decimal
         {
-            double = if double == f64::MAX { nearest.next_down() } else { double.next_up() };
+            double = if double == f64::MAX {
+                nearest.next_down()
+            } else {
+                double.next_up()
+            };
         }
         self.by_bits
             .entry(double.to_bits())
@@ -87,8 +91,13 @@ impl Decimal {
         let significant = all.trim_end_matches('0');
         let dropped = all.len() - significant.len();
         let digits = significant.trim_start_matches('0').to_owned();
-        let shift = i64::try_from(dropped).unwrap_or_default() - i64::try_from(fraction.len()).unwrap_or_default();
-        let exponent = if digits.is_empty() { 0 } else { i64::saturating_add(exponent, shift) };
+        let shift =
+            i64::try_from(dropped).unwrap_or_default() - i64::try_from(fraction.len()).unwrap_or_default();
+        let exponent = if digits.is_empty() {
+            0
+        } else {
+            i64::saturating_add(exponent, shift)
+        };
         Self {
             negative,
             digits,

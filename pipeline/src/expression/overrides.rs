@@ -7,8 +7,16 @@ use vrl::value::{ObjectMap, Value};
 use crate::dead_letter::Detail;
 
 /// The fields under `%mozdef`.
-pub(super) const MOZDEF_FIELDS: &[&str] =
-    &["category", "hostname", "processname", "severity", "source", "summary", "tags", "timestamp"];
+pub(super) const MOZDEF_FIELDS: &[&str] = &[
+    "category",
+    "hostname",
+    "processname",
+    "severity",
+    "source",
+    "summary",
+    "tags",
+    "timestamp",
+];
 
 /// The fields under `%cloudevents`.
 pub(super) const CLOUDEVENTS_FIELDS: &[&str] = &["subject", "type"];
@@ -66,8 +74,10 @@ impl<'a> Fields<'a> {
                 )));
             }
         };
-        if let Some(unknown) =
-            members.into_iter().flat_map(ObjectMap::keys).find(|key| !known.contains(&key.as_str()))
+        if let Some(unknown) = members
+            .into_iter()
+            .flat_map(ObjectMap::keys)
+            .find(|key| !known.contains(&key.as_str()))
         {
             return Err(Detail::message(format!(
                 "%{name}.{} sets nothing; known are {}",
@@ -91,7 +101,9 @@ impl<'a> Fields<'a> {
     }
 
     fn text(&self, field: &str) -> Result<Option<String>, Detail> {
-        let Some(value) = self.get(field) else { return Ok(None) };
+        let Some(value) = self.get(field) else {
+            return Ok(None);
+        };
         match value.to_str() {
             Some("") | None => Err(self.wrong(field, value, "a string that is not empty")),
             Some(text) => Ok(Some(text.to_owned())),
@@ -99,15 +111,24 @@ impl<'a> Fields<'a> {
     }
 
     fn texts(&self, field: &str) -> Result<Option<Vec<String>>, Detail> {
-        let Some(value) = self.get(field) else { return Ok(None) };
+        let Some(value) = self.get(field) else {
+            return Ok(None);
+        };
         let texts = value.as_array().and_then(|elements| {
-            elements.iter().map(|element| element.to_str().map(str::to_owned)).collect::<Option<Vec<_>>>()
+            elements
+                .iter()
+                .map(|element| element.to_str().map(str::to_owned))
+                .collect::<Option<Vec<_>>>()
         });
-        texts.map(Some).ok_or_else(|| self.wrong(field, value, "a list of strings"))
+        texts
+            .map(Some)
+            .ok_or_else(|| self.wrong(field, value, "a list of strings"))
     }
 
     fn severity(&self, field: &str) -> Result<Option<Severity>, Detail> {
-        let Some(value) = self.get(field) else { return Ok(None) };
+        let Some(value) = self.get(field) else {
+            return Ok(None);
+        };
         let severity = match value.to_str() {
             Some("DEBUG") => Severity::Debug,
             Some("INFO") => Severity::Info,
@@ -126,8 +147,11 @@ impl<'a> Fields<'a> {
     }
 
     fn timestamp(&self, field: &str) -> Result<Option<Timestamp>, Detail> {
-        let Some(value) = self.get(field) else { return Ok(None) };
-        let expected = "a timestamp (parse_timestamp, from_unix_timestamp) or a string as 2026-01-02T03:04:05Z";
+        let Some(value) = self.get(field) else {
+            return Ok(None);
+        };
+        let expected =
+            "a timestamp (parse_timestamp, from_unix_timestamp) or a string as 2026-01-02T03:04:05Z";
         let time = match value {
             Value::Timestamp(time) => Timestamp::new(
                 time.timestamp(),

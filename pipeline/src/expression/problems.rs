@@ -38,12 +38,17 @@ fn explain_left_out(field: &str, program: &str, diagnostic: &Diagnostic) -> Opti
     let undefined = diagnostic.message.contains("undefined function");
     let reason = undefined.then(|| functions::left_out(name)).flatten()?;
     let message = format!("the function `{name}` is left out on purpose: {reason}");
-    Some(Problem::error(field, message).help("see the list of functions in the documentation of filter and transform"))
+    Some(
+        Problem::error(field, message)
+            .help("see the list of functions in the documentation of filter and transform"),
+    )
 }
 
 /// The name at the start of a call.
 fn called_name(text: &str) -> &str {
-    let end = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len());
+    let end = text
+        .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+        .unwrap_or(text.len());
     text.split_at(end).0
 }
 
@@ -88,5 +93,8 @@ pub(super) fn position(program: &str, byte: usize) -> (u32, u32) {
     let line_start = before.rfind('\n').map_or(0, |at| at + 1);
     let line = before.matches('\n').count() + 1;
     let column = before.split_at(line_start).1.chars().count() + 1;
-    (u32::try_from(line).unwrap_or(u32::MAX), u32::try_from(column).unwrap_or(u32::MAX))
+    (
+        u32::try_from(line).unwrap_or(u32::MAX),
+        u32::try_from(column).unwrap_or(u32::MAX),
+    )
 }

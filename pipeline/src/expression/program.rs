@@ -14,7 +14,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use vrl::compiler::runtime::{Runtime, Terminate};
 use vrl::compiler::state::{ExternalEnv, RuntimeState};
-use vrl::compiler::{CompileConfig, ExpressionError, Program as Compiled, TargetValue, TimeZone, compile_with_external};
+use vrl::compiler::{
+    CompileConfig, ExpressionError, Program as Compiled, TargetValue, TimeZone, compile_with_external,
+};
 use vrl::diagnostic::DiagnosticMessage as _;
 use vrl::diagnostic::Span;
 use vrl::path::PathPrefix;
@@ -95,7 +97,12 @@ impl Program {
     }
 
     /// Runs it. `interrupted` is asked now and then and ends the run once it says `true`.
-    pub(super) fn run(&self, event: Value, metadata: Value, interrupted: &dyn Fn() -> bool) -> Result<Left, Detail> {
+    pub(super) fn run(
+        &self,
+        event: Value,
+        metadata: Value,
+        interrupted: &dyn Fn() -> bool,
+    ) -> Result<Left, Detail> {
         let mut target = TargetValue {
             value: event,
             metadata,
@@ -106,7 +113,11 @@ impl Program {
         let mut control = || {
             steps += 1;
             out_of_time = steps % STEPS_BETWEEN_CHECKS == 0 && interrupted();
-            if steps > MAX_STEPS || out_of_time { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            if steps > MAX_STEPS || out_of_time {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
         };
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             Runtime::new(RuntimeState::default()).resolve_with_control(
@@ -122,9 +133,9 @@ impl Program {
                 event: target.value,
                 metadata: target.metadata,
             }),
-            Ok(Err(Terminate::Interrupted)) if out_of_time => {
-                Err(Detail::message("it ran longer than it may; it goes over too much of a large event"))
-            }
+            Ok(Err(Terminate::Interrupted)) if out_of_time => Err(Detail::message(
+                "it ran longer than it may; it goes over too much of a large event",
+            )),
             Ok(Err(Terminate::Interrupted)) => Err(Detail::message(format!(
                 "it took more than {MAX_STEPS} steps; it goes over too much of a large event"
             ))),
@@ -160,13 +171,17 @@ fn metadata_kind() -> Kind {
 
 /// The fields under one name of `%` that a program assigns to, with nothing below them.
 pub(super) fn assigned_below<'a>(program: &'a Compiled, name: &'a str) -> impl Iterator<Item = String> + 'a {
-    program.info().target_assignments.iter().filter_map(move |target| {
-        if target.prefix != PathPrefix::Metadata {
-            return None;
-        }
-        let mut segments = target.path.segments.iter().map(ToString::to_string);
-        (segments.next()? == name).then(|| segments.next()).flatten()
-    })
+    program
+        .info()
+        .target_assignments
+        .iter()
+        .filter_map(move |target| {
+            if target.prefix != PathPrefix::Metadata {
+                return None;
+            }
+            let mut segments = target.path.segments.iter().map(ToString::to_string);
+            (segments.next()? == name).then(|| segments.next()).flatten()
+        })
 }
 
 /// Byte of the first bracket that is nested too deep. Brackets in strings count too: a program with that many is

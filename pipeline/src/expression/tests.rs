@@ -19,7 +19,11 @@ fn transform(program: &str, event: &str) -> Result<(String, Overrides), Detail> 
     let transform = Transform::compile(program).unwrap_or_else(|problems| panic!("{problems:#?}"));
     let document = document(event);
     let headers = BTreeMap::from([("x-event".to_owned(), "push".to_owned())]);
-    let input = Input { document: &document, headers: &headers, kind: Some("user.created".into()) };
+    let input = Input {
+        document: &document,
+        headers: &headers,
+        kind: Some("user.created".into()),
+    };
     let (payload, overrides) = transform.change(&input, &never)?;
     let mut out = Vec::new();
     payload.write_ascii(&mut out);
@@ -28,31 +32,48 @@ fn transform(program: &str, event: &str) -> Result<(String, Overrides), Detail> 
 
 #[track_caller]
 fn becomes(program: &str, event: &str, expected: &str) {
-    assert_eq!(transform(program, event).map(|(payload, _)| payload), Ok(expected.to_owned()));
+    assert_eq!(
+        transform(program, event).map(|(payload, _)| payload),
+        Ok(expected.to_owned())
+    );
 }
 
 #[track_caller]
 fn fails(program: &str, event: &str, expected: &str) -> Detail {
     let detail = transform(program, event).unwrap_err();
-    assert!(detail.message.contains(expected), "{:?} lacks {expected:?}", detail.message);
+    assert!(
+        detail.message.contains(expected),
+        "{:?} lacks {expected:?}",
+        detail.message
+    );
     detail
 }
 
 fn keeps(program: &str, event: &str) -> Result<bool, Detail> {
     let filter = Filter::compile(program).unwrap_or_else(|problems| panic!("{problems:#?}"));
     let document = document(event);
-    let input = Input { document: &document, headers: &BTreeMap::new(), kind: None };
+    let input = Input {
+        document: &document,
+        headers: &BTreeMap::new(),
+        kind: None,
+    };
     filter.decide(&input, &never)
 }
 
 #[track_caller]
 fn transform_problem(program: &str) -> Problem {
-    Transform::compile(program).err().expect("it must not compile").remove(0)
+    Transform::compile(program)
+        .err()
+        .expect("it must not compile")
+        .remove(0)
 }
 
 #[track_caller]
 fn filter_problem(program: &str) -> Problem {
-    Filter::compile(program).err().expect("it must not compile").remove(0)
+    Filter::compile(program)
+        .err()
+        .expect("it must not compile")
+        .remove(0)
 }
 
 // Programs that do not compile.
@@ -71,12 +92,17 @@ fn a_syntax_error_has_its_line_and_column() {
 fn an_unhandled_error_has_its_place_and_vrls_advice() {
     let problem = transform_problem(".x = \"ä\"; .a = parse_json(.b)");
     assert_eq!((problem.line, problem.column), (Some(1), Some(16)), "{problem}");
-    assert!(problem.help.as_deref().is_some_and(|help| help.contains("error")), "{problem}");
+    assert!(
+        problem.help.as_deref().is_some_and(|help| help.contains("error")),
+        "{problem}"
+    );
 }
 
 #[test]
 fn all_problems_of_a_program_are_told_at_once() {
-    let problems = Transform::compile(".a = nonsense(1)\n.b = now()\n").err().unwrap();
+    let problems = Transform::compile(".a = nonsense(1)\n.b = now()\n")
+        .err()
+        .unwrap();
     let lines: Vec<_> = problems.iter().map(|problem| problem.line).collect();
     assert_eq!(lines, [Some(1), Some(2)], "{problems:#?}");
 }
@@ -92,13 +118,22 @@ fn a_function_that_is_left_out_is_named_with_the_reason() {
         (".t = dns_lookup!(\"a.example\")", "network"),
         (".t = http_request!(\"http://a.example\")", "network"),
         ("log(.)", "writes to the log"),
-        (".t = encrypt!(\"a\", \"AES-256-CFB\", key: \"b\", iv: \"c\")", "keys have no place"),
-        (".t = validate_json_schema!(\"{}\", \"/etc/passwd\")", "reads files"),
+        (
+            ".t = encrypt!(\"a\", \"AES-256-CFB\", key: \"b\", iv: \"c\")",
+            "keys have no place",
+        ),
+        (
+            ".t = validate_json_schema!(\"{}\", \"/etc/passwd\")",
+            "reads files",
+        ),
         (".t = decode_gzip!(.a)", "no bound"),
         (".t = parse_grok!(.a, \"%{GREEDYDATA}\")", "no bound in time"),
     ] {
         let problem = transform_problem(program);
-        assert!(problem.message.contains("left out on purpose"), "{program}: {problem}");
+        assert!(
+            problem.message.contains("left out on purpose"),
+            "{program}: {problem}"
+        );
         assert!(problem.message.contains(reason), "{program}: {problem}");
         assert_eq!(problem.line, Some(1), "{program}: {problem}");
     }
@@ -136,7 +171,10 @@ fn a_filter_that_is_not_boolean_is_refused() {
     ] {
         let problem = filter_problem(program);
         assert!(problem.message.contains(expected), "{program}: {problem}");
-        assert!(problem.help.is_some() && problem.line.is_some(), "{program}: {problem}");
+        assert!(
+            problem.help.is_some() && problem.line.is_some(),
+            "{program}: {problem}"
+        );
     }
     assert_eq!(filter_problem("exists(.a)\n  1").line, Some(2));
 }
@@ -144,7 +182,10 @@ fn a_filter_that_is_not_boolean_is_refused() {
 #[test]
 fn a_filter_that_can_fail_is_refused() {
     let problem = filter_problem("starts_with(.event, \"user.\")");
-    assert!(problem.message.contains("fallible") || problem.message.contains("error"), "{problem}");
+    assert!(
+        problem.message.contains("fallible") || problem.message.contains("error"),
+        "{problem}"
+    );
 }
 
 #[test]
@@ -157,7 +198,10 @@ fn a_filter_changes_nothing() {
 fn an_unknown_field_of_the_envelope_is_refused_with_those_there_are() {
     let problem = transform_problem(".a = 1\n  %mozdef.sevrity = \"INFO\"");
     assert_eq!((problem.line, problem.column), (Some(2), Some(3)));
-    assert!(problem.message.contains("%mozdef.sevrity") && problem.message.contains("severity"), "{problem}");
+    assert!(
+        problem.message.contains("%mozdef.sevrity") && problem.message.contains("severity"),
+        "{problem}"
+    );
 }
 
 #[test]
@@ -171,7 +215,11 @@ fn what_the_compiler_warns_of_is_kept() {
     let filter = Filter::compile("x = 1\nexists(.a)").unwrap();
     let warnings = filter.warnings();
     assert!(!warnings.is_empty());
-    assert!(warnings.iter().all(|warning| warning.level == crate::diagnostics::Level::Warning));
+    assert!(
+        warnings
+            .iter()
+            .all(|warning| warning.level == crate::diagnostics::Level::Warning)
+    );
     assert_eq!(warnings[0].line, Some(1));
 }
 
@@ -185,8 +233,14 @@ fn brackets_without_end_do_not_exhaust_the_stack() {
 
 #[test]
 fn filters_decide() {
-    assert_eq!(keeps(".event != \"app.ping\"", r#"{"event":"user.created"}"#), Ok(true));
-    assert_eq!(keeps(".event != \"app.ping\"", r#"{"event":"app.ping"}"#), Ok(false));
+    assert_eq!(
+        keeps(".event != \"app.ping\"", r#"{"event":"user.created"}"#),
+        Ok(true)
+    );
+    assert_eq!(
+        keeps(".event != \"app.ping\"", r#"{"event":"app.ping"}"#),
+        Ok(false)
+    );
     assert_eq!(keeps("bool(.enabled) ?? false", r#"{"enabled":"x"}"#), Ok(false));
     assert_eq!(keeps(".message == \"plain\"", r#""plain""#), Ok(true));
     assert_eq!(keeps("%event.type == null", "{}"), Ok(true));
@@ -212,7 +266,11 @@ fn a_transform_reshapes_the_event() {
 
 #[test]
 fn a_body_that_is_no_object_is_one_to_a_program() {
-    becomes(".n = length(array!(.message))", "[1,2.50]", r#"{"message":[1,2.50],"n":2}"#);
+    becomes(
+        ".n = length(array!(.message))",
+        "[1,2.50]",
+        r#"{"message":[1,2.50],"n":2}"#,
+    );
 }
 
 #[test]
@@ -250,7 +308,11 @@ fn a_program_that_goes_on_too_long_is_stopped() {
     fails(program, "{}", "200000 steps");
     let transform = Transform::compile(program).unwrap();
     let document = document("{}");
-    let input = Input { document: &document, headers: &BTreeMap::new(), kind: None };
+    let input = Input {
+        document: &document,
+        headers: &BTreeMap::new(),
+        kind: None,
+    };
     let detail = transform.change(&input, &|| true).unwrap_err();
     assert!(detail.message.contains("longer than it may"), "{detail:?}");
 }
@@ -268,7 +330,10 @@ fn a_result_that_is_too_deep_or_too_large_fails() {
 fn a_panic_in_vrl_is_a_failure_of_this_event() {
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));
-    let outcome = transform(".at = find!(.text, r'b', from: 100)", r#"{"text":"a secret text"}"#);
+    let outcome = transform(
+        ".at = find!(.text, r'b', from: 100)",
+        r#"{"text":"a secret text"}"#,
+    );
     std::panic::set_hook(hook);
     let detail = outcome.unwrap_err();
     assert!(detail.message.contains("VRL itself failed"), "{detail:?}");
@@ -328,19 +393,35 @@ fn null_leaves_a_field_as_it_would_be() {
 
 #[test]
 fn a_vrl_timestamp_is_a_time() {
-    let (_, overrides) = transform("%mozdef.timestamp = from_unix_timestamp!(.t, unit: \"milliseconds\")", r#"{"t":1500}"#).unwrap();
-    assert_eq!(overrides.timestamp, Some("1970-01-01T00:00:01.5Z".parse().unwrap()));
+    let (_, overrides) = transform(
+        "%mozdef.timestamp = from_unix_timestamp!(.t, unit: \"milliseconds\")",
+        r#"{"t":1500}"#,
+    )
+    .unwrap();
+    assert_eq!(
+        overrides.timestamp,
+        Some("1970-01-01T00:00:01.5Z".parse().unwrap())
+    );
 }
 
 #[test]
 fn fields_of_the_wrong_kind_fail_with_what_was_expected() {
     for (program, expected) in [
-        ("%mozdef.severity = \"LOUD\"", "%mozdef.severity must be one of DEBUG"),
+        (
+            "%mozdef.severity = \"LOUD\"",
+            "%mozdef.severity must be one of DEBUG",
+        ),
         ("%mozdef.severity = \"notice\"", "\"notice\""),
         ("%mozdef.severity = 3", "left 3"),
-        ("%mozdef.tags = \"zoom\"", "%mozdef.tags must be a list of strings"),
+        (
+            "%mozdef.tags = \"zoom\"",
+            "%mozdef.tags must be a list of strings",
+        ),
         ("%mozdef.tags = [1]", "list of strings"),
-        ("%mozdef.timestamp = \"yesterday\"", "%mozdef.timestamp must be a timestamp"),
+        (
+            "%mozdef.timestamp = \"yesterday\"",
+            "%mozdef.timestamp must be a timestamp",
+        ),
         ("%mozdef.timestamp = 1700000000", "from_unix_timestamp"),
         ("%mozdef.summary = \"\"", "a string that is not empty"),
         ("%mozdef.hostname = {}", "a value of kind map"),
@@ -377,8 +458,16 @@ fn numbers_keep_their_digits() {
         "100000000000000000000000000000000",
         "3",
     ] {
-        becomes(".b = 1", &format!("{{\"a\":{number}}}"), &format!("{{\"a\":{number},\"b\":1}}"));
-        becomes(".b = del(.a)", &format!("{{\"a\":{number}}}"), &format!("{{\"b\":{number}}}"));
+        becomes(
+            ".b = 1",
+            &format!("{{\"a\":{number}}}"),
+            &format!("{{\"a\":{number},\"b\":1}}"),
+        );
+        becomes(
+            ".b = del(.a)",
+            &format!("{{\"a\":{number}}}"),
+            &format!("{{\"b\":{number}}}"),
+        );
     }
 }
 
@@ -389,17 +478,29 @@ fn numbers_with_the_same_nearest_double_stay_apart_even_when_moved() {
         r#"{"a":12345678901234567890,"b":12345678901234567891,"c":12345678901234567892}"#,
         r#"{"x":12345678901234567891,"y":12345678901234567890,"z":12345678901234567892}"#,
     );
-    becomes(".a = del(.a)", r#"{"a":1e-400,"b":0.0,"c":-0.0}"#, r#"{"a":1e-400,"b":0.0,"c":-0.0}"#);
+    becomes(
+        ".a = del(.a)",
+        r#"{"a":1e-400,"b":0.0,"c":-0.0}"#,
+        r#"{"a":1e-400,"b":0.0,"c":-0.0}"#,
+    );
 }
 
 #[test]
 fn equal_numbers_keep_the_spelling_of_their_place() {
-    becomes(".c = 1", r#"{"a":1.5,"b":1.50,"d":15e-1}"#, r#"{"a":1.5,"b":1.50,"c":1,"d":15e-1}"#);
+    becomes(
+        ".c = 1",
+        r#"{"a":1.5,"b":1.50,"d":15e-1}"#,
+        r#"{"a":1.5,"b":1.50,"c":1,"d":15e-1}"#,
+    );
 }
 
 #[test]
 fn a_number_that_is_computed_is_written_as_one() {
-    becomes(".b = 0.5 + 0.25\n.c = 7 / 2\n.d = 2 * 3", r#"{"a":0.10}"#, r#"{"a":0.10,"b":0.75,"c":3.5,"d":6}"#);
+    becomes(
+        ".b = 0.5 + 0.25\n.c = 7 / 2\n.d = 2 * 3",
+        r#"{"a":0.10}"#,
+        r#"{"a":0.10,"b":0.75,"c":3.5,"d":6}"#,
+    );
 }
 
 /// A JSON number in one of its spellings.

@@ -114,8 +114,20 @@ impl std::fmt::Debug for Message {
 }
 
 impl Message {
-    pub(super) fn new(id: String, body: Vec<u8>, event: Event, frame: Arc<Frame>, redactor: Arc<Redactor>) -> Self {
-        Self { id, body, event: Box::new(event), frame, redactor }
+    pub(super) fn new(
+        id: String,
+        body: Vec<u8>,
+        event: Event,
+        frame: Arc<Frame>,
+        redactor: Arc<Redactor>,
+    ) -> Self {
+        Self {
+            id,
+            body,
+            event: Box::new(event),
+            frame,
+            redactor,
+        }
     }
 
     /// The event's id: SHA-256 in hexadecimal.

@@ -34,7 +34,10 @@ pub fn reprocess(
     keys: &KeyRing,
     interrupted: &dyn Fn() -> bool,
 ) -> Result<Vec<Prepared>, Unusable> {
-    let frame = |message| Unusable::Frame { id: letter.event_id.clone(), message };
+    let frame = |message| Unusable::Frame {
+        id: letter.event_id.clone(),
+        message,
+    };
     let body = letter.body_bytes()?;
     let redactor = keys.redactor();
     let request = Request::reenter(letter, body.into()).map_err(frame)?;
@@ -45,14 +48,20 @@ pub fn reprocess(
             let id = letter.event_id.clone();
             let item = match Item::reenter(&source.parse, request, position) {
                 Ok(item) => prepare(source, item, id, redactor, interrupted),
-                Err(failure) => {
-                    Prepared::letter(source.frame.unparsable(failure.request(), &failure, &id, redactor))
-                }
+                Err(failure) => Prepared::letter(source.frame.unparsable(
+                    failure.request(),
+                    &failure,
+                    &id,
+                    redactor,
+                )),
             };
             vec![item]
         }
     };
-    Ok(items.into_iter().map(|item| marked(item, letter, replay)).collect())
+    Ok(items
+        .into_iter()
+        .map(|item| marked(item, letter, replay))
+        .collect())
 }
 
 fn marked(item: Prepared, before: &Letter, replay: &str) -> Prepared {

@@ -55,7 +55,10 @@ fn replacement(redactor: &Redactor, token: &[u8]) -> Option<Vec<u8>> {
 /// One past the closing quote of the string that begins at `start`, or the end of the text.
 fn string_end(document: &[u8], start: usize) -> usize {
     let mut at = start + 1;
-    while let Some(found) = document.get(at..).and_then(|rest| memchr::memchr2(b'"', b'\\', rest)) {
+    while let Some(found) = document
+        .get(at..)
+        .and_then(|rest| memchr::memchr2(b'"', b'\\', rest))
+    {
         let position = at + found;
         if document.get(position) == Some(&b'"') {
             return position + 1;

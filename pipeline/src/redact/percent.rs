@@ -27,7 +27,11 @@ pub(super) fn pairs<'a>(redactor: &Redactor, query: &'a str) -> Cow<'a, str> {
         out.push_str(separator);
         rest = tail;
     }
-    if changed { Cow::Owned(out) } else { whole(redactor, query) }
+    if changed {
+        Cow::Owned(out)
+    } else {
+        whole(redactor, query)
+    }
 }
 
 /// A secret that holds a separator itself (`user:pass=word`) and was sent unencoded spans several tokens.

@@ -13,15 +13,24 @@ pub(super) fn of(secret: &[u8]) -> Vec<Zeroizing<Vec<u8>>> {
     }
     if let Some(encoded) = trimmed.strip_prefix(b"whsec_") {
         spellings.push(Zeroizing::new(encoded.to_vec()));
-        if let Ok(decoded) = STANDARD.decode(encoded).or_else(|_| STANDARD_NO_PAD.decode(encoded)) {
+        if let Ok(decoded) = STANDARD
+            .decode(encoded)
+            .or_else(|_| STANDARD_NO_PAD.decode(encoded))
+        {
             spellings.push(Zeroizing::new(decoded));
         }
     }
     // `user:password`: the password is the secret part, and the header carries both in base64.
     if let Some(colon) = trimmed.iter().position(|byte| *byte == b':') {
-        spellings.push(Zeroizing::new(trimmed.get(colon + 1..).unwrap_or_default().to_vec()));
+        spellings.push(Zeroizing::new(
+            trimmed.get(colon + 1..).unwrap_or_default().to_vec(),
+        ));
     }
-    for text in [STANDARD.encode(trimmed), URL_SAFE.encode(trimmed), URL_SAFE_NO_PAD.encode(trimmed)] {
+    for text in [
+        STANDARD.encode(trimmed),
+        URL_SAFE.encode(trimmed),
+        URL_SAFE_NO_PAD.encode(trimmed),
+    ] {
         spellings.push(Zeroizing::new(text.into_bytes()));
     }
     // Unpadded base64 is found inside the padded, but the `=` would stay; the longest is replaced first.

@@ -19,20 +19,31 @@ const SHORT: &str = "s3cret";
 
 #[track_caller]
 fn json(document: &str, expected: &str) {
-    let clean = redactor(&[LONG, SHORT, "40512345678", "1234567"]).json(document.as_bytes()).into_owned();
+    let clean = redactor(&[LONG, SHORT, "40512345678", "1234567"])
+        .json(document.as_bytes())
+        .into_owned();
     assert_eq!(String::from_utf8(clean).unwrap(), expected);
 }
 
 #[test]
 fn a_long_secret_is_found_inside_strings_and_keys() {
-    json(r#"{"a":"x correct-horse-battery y"}"#, r#"{"a":"x [redacted] y"}"#);
+    json(
+        r#"{"a":"x correct-horse-battery y"}"#,
+        r#"{"a":"x [redacted] y"}"#,
+    );
     json(r#"{"correct-horse-battery":1}"#, r#"{"[redacted]":1}"#);
-    json(r#"["correct-horse-batterycorrect-horse-battery"]"#, r#"["[redacted][redacted]"]"#);
+    json(
+        r#"["correct-horse-batterycorrect-horse-battery"]"#,
+        r#"["[redacted][redacted]"]"#,
+    );
 }
 
 #[test]
 fn a_short_secret_is_found_only_as_a_whole_value() {
-    json(r#"{"a":"s3cret","b":"s3crets","s3cret":2}"#, r#"{"a":"[redacted]","b":"s3crets","[redacted]":2}"#);
+    json(
+        r#"{"a":"s3cret","b":"s3crets","s3cret":2}"#,
+        r#"{"a":"[redacted]","b":"s3crets","[redacted]":2}"#,
+    );
 }
 
 #[test]
@@ -44,23 +55,42 @@ fn escapes_do_not_hide_a_secret() {
 
 #[test]
 fn a_secret_of_digits_is_found_as_a_number_and_the_document_stays_json() {
-    json(r#"{"n":40512345678,"m":1234567,"k":12345678}"#, r#"{"n":"[redacted]","m":"[redacted]","k":12345678}"#);
+    json(
+        r#"{"n":40512345678,"m":1234567,"k":12345678}"#,
+        r#"{"n":"[redacted]","m":"[redacted]","k":12345678}"#,
+    );
 }
 
 #[test]
 fn what_holds_no_secret_is_not_copied() {
     let redactor = redactor(&[LONG]);
-    for document in [r#"{"a":"plain"}"#, r#"{"a":"es\"caped \u0063orrect"}"#, "[1,true,null]"] {
-        assert!(matches!(redactor.json(document.as_bytes()), Cow::Borrowed(_)), "{document}");
+    for document in [
+        r#"{"a":"plain"}"#,
+        r#"{"a":"es\"caped \u0063orrect"}"#,
+        "[1,true,null]",
+    ] {
+        assert!(
+            matches!(redactor.json(document.as_bytes()), Cow::Borrowed(_)),
+            "{document}"
+        );
     }
-    assert!(matches!(Redactor::new(&KeyRing::default()).bytes(b"anything"), Cow::Borrowed(_)));
+    assert!(matches!(
+        Redactor::new(&KeyRing::default()).bytes(b"anything"),
+        Cow::Borrowed(_)
+    ));
 }
 
 #[test]
 fn basic_authentication_is_found_in_every_spelling() {
     let redactor = redactor(&["mef:hunter2hunter2"]);
-    assert_eq!(redactor.text("Basic bWVmOmh1bnRlcjJodW50ZXIy"), "Basic [redacted]");
-    assert_eq!(redactor.text("the password is hunter2hunter2."), "the password is [redacted].");
+    assert_eq!(
+        redactor.text("Basic bWVmOmh1bnRlcjJodW50ZXIy"),
+        "Basic [redacted]"
+    );
+    assert_eq!(
+        redactor.text("the password is hunter2hunter2."),
+        "the password is [redacted]."
+    );
     assert_eq!(redactor.text("mef:hunter2hunter2"), "[redacted]");
 }
 
@@ -74,7 +104,11 @@ fn base64_is_found_with_and_without_its_padding() {
 #[test]
 fn a_whsec_secret_is_found_without_its_prefix_and_decoded() {
     let redactor = redactor(&["whsec_c2VjcmV0LWJ5dGVzLTEyMzQ="]);
-    for text in ["whsec_c2VjcmV0LWJ5dGVzLTEyMzQ=", "c2VjcmV0LWJ5dGVzLTEyMzQ=", "secret-bytes-1234"] {
+    for text in [
+        "whsec_c2VjcmV0LWJ5dGVzLTEyMzQ=",
+        "c2VjcmV0LWJ5dGVzLTEyMzQ=",
+        "secret-bytes-1234",
+    ] {
         assert_eq!(redactor.text(text), "[redacted]", "{text}");
     }
 }
@@ -82,7 +116,10 @@ fn a_whsec_secret_is_found_without_its_prefix_and_decoded() {
 #[test]
 fn a_secret_is_found_in_queries_percent_encoded() {
     let redactor = redactor(&["pass word&more", SHORT]);
-    assert_eq!(redactor.query("a=1&t=pass%20word%26more&b=2"), "a=1&t=[redacted]&b=2");
+    assert_eq!(
+        redactor.query("a=1&t=pass%20word%26more&b=2"),
+        "a=1&t=[redacted]&b=2"
+    );
     assert_eq!(redactor.query("t=pass+word%26more"), "t=[redacted]");
     assert_eq!(redactor.query("%73%33cret=x&y=s3crets"), "[redacted]=x&y=s3crets");
     assert!(matches!(redactor.query("a=%41&b=+"), Cow::Borrowed(_)));
@@ -93,8 +130,14 @@ fn a_secret_is_found_in_bodies_that_are_no_json() {
     let redactor = redactor(&[LONG]);
     let check = |body: &[u8], expected: &[u8]| assert_eq!(redactor.bytes(body).as_ref(), expected);
     check(b"{\"a\": \"correct-horse-battery\"", b"{\"a\": \"[redacted]\"");
-    check(b"{\"a\": \"correct\\u002dhorse-battery", b"{\"a\": \"[redacted]\"");
-    check(b"token=correct%2Dhorse%2Dbattery&x=%41", b"token=[redacted]&x=%41");
+    check(
+        b"{\"a\": \"correct\\u002dhorse-battery",
+        b"{\"a\": \"[redacted]\"",
+    );
+    check(
+        b"token=correct%2Dhorse%2Dbattery&x=%41",
+        b"token=[redacted]&x=%41",
+    );
     check(b"\xff\xfecorrect-horse-battery\x00", b"\xff\xfe[redacted]\x00");
     check(b"<t>correct-horse-battery</t>", b"<t>[redacted]</t>");
 }

@@ -198,14 +198,14 @@ impl Replay<'_> {
 
     /// A letter through the pipeline, on a thread that may take its time and may panic.
     async fn reprocess(&self, letter: Box<Letter>) -> Result<Vec<Prepared>, LeftAlone> {
-        let Subject {
-            source, keys, clock, ..
-        } = self.subject.clone();
+        let Subject { source, keys, .. } = self.subject.clone();
         let uid = self.options.uid.clone();
-        tokio::task::spawn_blocking(move || reprocess(&source, &letter, &uid, &keys, clock.now()))
+        let deadline = Instant::now() + PATIENCE;
+        let again = move || reprocess(&source, &letter, &uid, &keys, &|| Instant::now() >= deadline);
+        tokio::task::spawn_blocking(again)
             .await
             .map_err(|_| LeftAlone::Defect)?
-            .map_err(LeftAlone::Unreadable)
+            .map_err(|unusable| LeftAlone::Unreadable(unusable.to_string()))
     }
 
     /// Takes the letter, sends what was prepared, and deletes the letter once that is durable.

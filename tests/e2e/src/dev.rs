@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::mef::mef_binary;
 
 /// How long a state may take to come about before a test fails.
-pub const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// A running `mef dev`.
 pub struct Dev {
@@ -52,11 +52,22 @@ impl Dev {
         let dev_file = folder.join(".mef/dev.json");
         // A process that was killed leaves the file; the new one's must not be mistaken for it.
         let _ = fs::remove_file(&dev_file);
-        let log = File::options().create(true).append(true).open(folder.join("dev.log")).expect("a log file");
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(folder.join("dev.log"))
+            .expect("a log file");
         let mut child = command
             .arg("dev")
             .args(files)
-            .args(["--listen", "127.0.0.1:0", "--page", "127.0.0.1:0", "--data", ".mef"])
+            .args([
+                "--listen",
+                "127.0.0.1:0",
+                "--page",
+                "127.0.0.1:0",
+                "--data",
+                ".mef",
+            ])
             .current_dir(folder)
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("one more handle"))
@@ -68,16 +79,32 @@ impl Dev {
             if let Some(status) = child.try_wait().expect("the child can be asked") {
                 panic!("mef dev ended with {status}:\n{}", read_log(folder));
             }
-            if let Some(described) = fs::read(&dev_file).ok().and_then(|text| serde_json::from_slice::<Value>(&text).ok()) {
+            if let Some(described) = fs::read(&dev_file)
+                .ok()
+                .and_then(|text| serde_json::from_slice::<Value>(&text).ok())
+            {
                 break described;
             }
-            assert!(started.elapsed() < DEADLINE, "mef dev is not ready:\n{}", read_log(folder));
+            assert!(
+                started.elapsed() < DEADLINE,
+                "mef dev is not ready:\n{}",
+                read_log(folder)
+            );
             std::thread::sleep(Duration::from_millis(10));
         };
         let text = |key: &str| {
-            described[key].as_str().unwrap_or_else(|| panic!("{key} is missing in {described}")).to_owned()
+            described[key]
+                .as_str()
+                .unwrap_or_else(|| panic!("{key} is missing in {described}"))
+                .to_owned()
         };
-        let dev = Self { child, folder: folder.to_owned(), listen: text("listen"), page: text("page"), token: text("token") };
+        let dev = Self {
+            child,
+            folder: folder.to_owned(),
+            listen: text("listen"),
+            page: text("page"),
+            token: text("token"),
+        };
         dev.until("it is ready", || dev.get("/readyz").status == 200);
         dev
     }
@@ -120,13 +147,18 @@ impl Dev {
     pub fn get(&self, path: &str) -> Answer {
         let agent = agent();
         let url = format!("http://{}{path}", self.page);
-        let request = agent.get(&url).header("authorization", format!("Bearer {}", self.token));
+        let request = agent
+            .get(&url)
+            .header("authorization", format!("Bearer {}", self.token));
         match request.call() {
             Ok(mut answer) => Answer {
                 status: answer.status().as_u16(),
                 body: answer.body_mut().read_to_vec().expect("the body can be read"),
             },
-            Err(error) => Answer { status: 0, body: error.to_string().into_bytes() },
+            Err(error) => Answer {
+                status: 0,
+                body: error.to_string().into_bytes(),
+            },
         }
     }
 
@@ -150,7 +182,11 @@ impl Dev {
             if let Some(status) = self.child.try_wait().expect("the child can be asked") {
                 return status.code().unwrap_or(-1);
             }
-            assert!(started.elapsed() < DEADLINE, "mef dev does not stop:\n{}", self.log());
+            assert!(
+                started.elapsed() < DEADLINE,
+                "mef dev does not stop:\n{}",
+                self.log()
+            );
             std::thread::sleep(Duration::from_millis(10));
         }
     }
@@ -189,7 +225,10 @@ fn agent() -> ureq::Agent {
 }
 
 fn terminate(pid: u32) {
-    let status = Command::new("kill").args(["-TERM", &pid.to_string()]).status().expect("kill runs");
+    let status = Command::new("kill")
+        .args(["-TERM", &pid.to_string()])
+        .status()
+        .expect("kill runs");
     assert!(status.success());
 }
 

@@ -9,7 +9,10 @@ use serde_json::Value;
 /// The root of the checkout.
 #[must_use]
 pub fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the checkout is there")
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .canonicalize()
+        .expect("the checkout is there")
 }
 
 /// The path of `mef`, built first when its sources changed.
@@ -27,7 +30,10 @@ pub fn mef_binary() -> &'static Path {
         assert!(build.success(), "cargo build --package mef failed");
         // This test's own executable is <target>/debug/deps/<name>-<hash>.
         let own = std::env::current_exe().expect("the test knows its own path");
-        own.ancestors().nth(2).expect("it is two folders deep").join("mef")
+        own.ancestors()
+            .nth(2)
+            .expect("it is two folders deep")
+            .join("mef")
     })
 }
 
@@ -49,7 +55,11 @@ impl Run {
     /// When it did not, with everything it printed.
     #[must_use]
     pub fn exits(self, code: i32) -> Self {
-        assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        assert_eq!(
+            self.code, code,
+            "stdout:\n{}\nstderr:\n{}",
+            self.stdout, self.stderr
+        );
         self
     }
 
@@ -60,7 +70,11 @@ impl Run {
     #[must_use]
     pub fn json_lines(&self) -> Vec<Value> {
         let parse = |line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error} in {line}"));
-        self.stdout.lines().filter(|line| !line.is_empty()).map(parse).collect()
+        self.stdout
+            .lines()
+            .filter(|line| !line.is_empty())
+            .map(parse)
+            .collect()
     }
 
     /// Its standard output as one JSON document.

@@ -12,7 +12,10 @@ static SEEN: AtomicUsize = AtomicUsize::new(0);
 pub fn conform(body: &[u8]) {
     SEEN.fetch_add(1, Ordering::Relaxed);
     if let Err(faults) = mef_pipeline::envelope::conformance::conform(body) {
-        panic!("MozDef would not take this message as it is: {faults:?}\n{}", String::from_utf8_lossy(body));
+        panic!(
+            "MozDef would not take this message as it is: {faults:?}\n{}",
+            String::from_utf8_lossy(body)
+        );
     }
 }
 

@@ -12,13 +12,18 @@ impl Zoom {
     /// An app whose secret token is this.
     #[must_use]
     pub fn new(token: &[u8]) -> Self {
-        Self { key: hmac::Key::new(hmac::HMAC_SHA256, token) }
+        Self {
+            key: hmac::Key::new(hmac::HMAC_SHA256, token),
+        }
     }
 
     /// The headers of a delivery made now.
     #[must_use]
     pub fn headers(&self, body: &[u8]) -> Vec<(String, String)> {
-        let now = std::time::UNIX_EPOCH.elapsed().expect("the clock is after 1970").as_secs();
+        let now = std::time::UNIX_EPOCH
+            .elapsed()
+            .expect("the clock is after 1970")
+            .as_secs();
         let mut signed = format!("v0:{now}:").into_bytes();
         signed.extend_from_slice(body);
         let tag = hmac::sign(&self.key, &signed);

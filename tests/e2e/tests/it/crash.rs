@@ -11,7 +11,11 @@ use crate::story::{events, secret_of, zoom_folder};
 
 /// Kills in one run: few for a contributor, many in the soak.
 fn kills() -> usize {
-    if std::env::var_os("MEF_SOAK").is_some() { 100 } else { 20 }
+    if std::env::var_os("MEF_SOAK").is_some() {
+        100
+    } else {
+        20
+    }
 }
 
 /// A small generator whose seed is printed, so that a failure can be repeated.
@@ -19,9 +23,12 @@ struct Dice(u64);
 
 impl Dice {
     fn new() -> Self {
-        let seed = std::env::var("MEF_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or_else(|| {
-            u64::from(std::process::id()) ^ std::time::UNIX_EPOCH.elapsed().unwrap_or_default().as_secs()
-        });
+        let seed = std::env::var("MEF_SEED")
+            .ok()
+            .and_then(|text| text.parse().ok())
+            .unwrap_or_else(|| {
+                u64::from(std::process::id()) ^ std::time::UNIX_EPOCH.elapsed().unwrap_or_default().as_secs()
+            });
         println!("seed: MEF_SEED={seed}");
         Self(seed.max(1))
     }
@@ -65,10 +72,17 @@ fn every_answered_event_survives_kills_under_load_and_keeps_its_id() {
                     // As a vendor does: the same event again until somebody says that it is kept.
                     loop {
                         let url = format!("http://{}/zoom", address.lock().expect("no sender panics"));
-                        *counts.lock().expect("no sender panics").attempts.entry(serial.clone()).or_default() += 1;
+                        *counts
+                            .lock()
+                            .expect("no sender panics")
+                            .attempts
+                            .entry(serial.clone())
+                            .or_default() += 1;
                         match post(&url, &zoom.headers(&body), &body) {
                             Some(answer) if answer.status == 200 => break,
-                            Some(answer) => assert_eq!(answer.status, 503, "only a queue that is down may refuse"),
+                            Some(answer) => {
+                                assert_eq!(answer.status, 503, "only a queue that is down may refuse")
+                            }
                             None => {
                                 unanswered.fetch_add(1, Ordering::Relaxed);
                                 std::thread::sleep(Duration::from_millis(5));
@@ -95,22 +109,38 @@ fn every_answered_event_survives_kills_under_load_and_keeps_its_id() {
     }
     assert_eq!(dev.stop(), 0);
 
-    let counts = Arc::try_unwrap(counts).ok().expect("senders are gone").into_inner().expect("no sender panicked");
+    let counts = Arc::try_unwrap(counts)
+        .ok()
+        .expect("senders are gone")
+        .into_inner()
+        .expect("no sender panicked");
     let kept = events(folder.path());
     let mut ids: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for event in &kept {
         conform(event.body.as_bytes());
         let message = event.message();
-        let serial = message["details"]["payload"]["object"]["id"].as_str().expect("the serial").to_owned();
+        let serial = message["details"]["payload"]["object"]["id"]
+            .as_str()
+            .expect("the serial")
+            .to_owned();
         ids.entry(serial).or_default().push(event.id.clone());
     }
     let mut repeats = 0;
     for serial in &counts.answered {
-        let copies = ids.get(serial).unwrap_or_else(|| panic!("{serial} was answered and is not in the queue"));
+        let copies = ids
+            .get(serial)
+            .unwrap_or_else(|| panic!("{serial} was answered and is not in the queue"));
         let first = &copies[0];
-        assert!(copies.iter().all(|id| id == first), "{serial} has several ids: {copies:?}");
+        assert!(
+            copies.iter().all(|id| id == first),
+            "{serial} has several ids: {copies:?}"
+        );
         let attempts = counts.attempts[serial];
-        assert!(copies.len() <= attempts, "{serial} was sent {attempts} times and is there {} times", copies.len());
+        assert!(
+            copies.len() <= attempts,
+            "{serial} was sent {attempts} times and is there {} times",
+            copies.len()
+        );
         repeats += copies.len() - 1;
     }
     for serial in ids.keys() {

@@ -79,7 +79,10 @@ fn every_command_in_the_documents_runs() {
             count += 1;
             if let Some(arguments) = command.strip_prefix("mef dev ") {
                 drop(dev.take());
-                dev = Some(Dev::start(folder.path(), &arguments.split_whitespace().collect::<Vec<_>>()));
+                dev = Some(Dev::start(
+                    folder.path(),
+                    &arguments.split_whitespace().collect::<Vec<_>>(),
+                ));
                 continue;
             }
             let output = Command::new("bash")
@@ -91,7 +94,10 @@ fn every_command_in_the_documents_runs() {
             let _ = Run::from(output).exits(code);
         }
     }
-    assert!(count > 10, "only {count} commands were found: is the format of the documents another?");
+    assert!(
+        count > 10,
+        "only {count} commands were found: is the format of the documents another?"
+    );
     println!("{count} commands ran");
 }
 
@@ -100,7 +106,13 @@ fn the_two_commands_of_the_readme_are_words_of_the_makefile() {
     let makefile = fs::read_to_string(repository().join("Makefile")).expect("a Makefile");
     let readme = fs::read_to_string(repository().join("README.md")).expect("a README");
     for word in ["run", "test"] {
-        assert!(readme.contains(&format!("make {word}")), "README does not name make {word}");
-        assert!(makefile.contains(&format!("\n{word}:")), "the Makefile has no {word}");
+        assert!(
+            readme.contains(&format!("make {word}")),
+            "README does not name make {word}"
+        );
+        assert!(
+            makefile.contains(&format!("\n{word}:")),
+            "the Makefile has no {word}"
+        );
     }
 }

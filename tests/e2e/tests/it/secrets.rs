@@ -76,8 +76,14 @@ fn spellings() -> Vec<String> {
 
 fn assert_clean(what: &str, bytes: &[u8]) {
     for spelling in spellings() {
-        let found = bytes.windows(spelling.len()).any(|window| window == spelling.as_bytes());
-        assert!(!found, "{what} shows a secret ({spelling}):\n{}", String::from_utf8_lossy(bytes));
+        let found = bytes
+            .windows(spelling.len())
+            .any(|window| window == spelling.as_bytes());
+        assert!(
+            !found,
+            "{what} shows a secret ({spelling}):\n{}",
+            String::from_utf8_lossy(bytes)
+        );
     }
 }
 
@@ -96,7 +102,10 @@ fn files(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
 }
 
 fn header(name: &str, value: &str) -> Vec<(String, String)> {
-    vec![(name.to_owned(), value.to_owned()), ("content-type".to_owned(), "application/json".to_owned())]
+    vec![
+        (name.to_owned(), value.to_owned()),
+        ("content-type".to_owned(), "application/json".to_owned()),
+    ]
 }
 
 #[test]
@@ -114,33 +123,79 @@ fn no_secret_is_shown_anywhere() {
         let body = format!(
             r#"{{"event":"{event}","note":"{SIGNING}","inside":"a {OLD} b","{TOKEN}":1,"escaped":"\u006dark-signing-0f3a9c51d2","deep":[{{"x":"{SIGNING}"}}]}}"#
         );
-        let answer = dev.post("/zoom", &zoom.headers(body.as_bytes()), body.as_bytes()).expect("an answer");
+        let answer = dev
+            .post("/zoom", &zoom.headers(body.as_bytes()), body.as_bytes())
+            .expect("an answer");
         assert_eq!(answer.status, 200, "{event}");
         assert_clean("the answer", &answer.body);
         posts += 1;
     }
     let unparsable = format!("{{\"token\": \"{SIGNING}\", ");
-    let answer = dev.post("/zoom", &zoom.headers(unparsable.as_bytes()), unparsable.as_bytes()).expect("an answer");
+    let answer = dev
+        .post(
+            "/zoom",
+            &zoom.headers(unparsable.as_bytes()),
+            unparsable.as_bytes(),
+        )
+        .expect("an answer");
     assert_eq!(answer.status, 200);
     // In queries, and in bodies of other sources.
     let target = format!("/gitlab?token={TOKEN}&private_token={TOKEN}");
     let body = format!(r#"{{"object_kind":"push","token":"{TOKEN}"}}"#);
-    assert_eq!(dev.post(&target, &header("x-gitlab-token", TOKEN), body.as_bytes()).expect("an answer").status, 200);
+    assert_eq!(
+        dev.post(&target, &header("x-gitlab-token", TOKEN), body.as_bytes())
+            .expect("an answer")
+            .status,
+        200
+    );
     let broken = format!(r#"{{"object_kind":"push","token":"{TOKEN}""#);
-    assert_eq!(dev.post(&target, &header("x-gitlab-token", TOKEN), broken.as_bytes()).expect("an answer").status, 200);
+    assert_eq!(
+        dev.post(&target, &header("x-gitlab-token", TOKEN), broken.as_bytes())
+            .expect("an answer")
+            .status,
+        200
+    );
     let basic = format!("Basic {}", STANDARD.encode(PASSWORD));
     let body = format!(r#"{{"authorization":"{basic}","password":"{PASSWORD}"}}"#);
-    assert_eq!(dev.post("/basic", &header("authorization", &basic), body.as_bytes()).expect("an answer").status, 200);
+    assert_eq!(
+        dev.post("/basic", &header("authorization", &basic), body.as_bytes())
+            .expect("an answer")
+            .status,
+        200
+    );
     let bearer = format!("Bearer {FILE}");
     let body = format!(r#"{{"echo":"{bearer}"}}"#);
-    assert_eq!(dev.post("/from-file", &header("authorization", &bearer), body.as_bytes()).expect("an answer").status, 200);
+    assert_eq!(
+        dev.post("/from-file", &header("authorization", &bearer), body.as_bytes())
+            .expect("an answer")
+            .status,
+        200
+    );
     // In requests that are refused.
-    assert_eq!(dev.post("/zoom", &header("authorization", SIGNING), SIGNING.as_bytes()).expect("an answer").status, 401);
-    assert_eq!(dev.post("/from-file", &header("authorization", TOKEN), b"{}").expect("an answer").status, 401);
-    assert_eq!(dev.post(&format!("/{SIGNING}?{TOKEN}"), &[], b"{}").expect("an answer").status, 404);
+    assert_eq!(
+        dev.post("/zoom", &header("authorization", SIGNING), SIGNING.as_bytes())
+            .expect("an answer")
+            .status,
+        401
+    );
+    assert_eq!(
+        dev.post("/from-file", &header("authorization", TOKEN), b"{}")
+            .expect("an answer")
+            .status,
+        401
+    );
+    assert_eq!(
+        dev.post(&format!("/{SIGNING}?{TOKEN}"), &[], b"{}")
+            .expect("an answer")
+            .status,
+        404
+    );
 
     assert_clean("/metrics", &dev.get("/metrics").body);
-    assert!(dead_letters(at).len() >= posts - 1, "the events above became dead letters");
+    assert!(
+        dead_letters(at).len() >= posts - 1,
+        "the events above became dead letters"
+    );
 
     // What commands print.
     fs::write(
@@ -163,9 +218,36 @@ fn no_secret_is_shown_anywhere() {
         &["check", "sources.yaml"],
         &["check", "sources.yaml", "--print-merged"],
         &["check", "sources.yaml", "-o", "json"],
-        &["explain", "sources.yaml", "--source", "from-file", "--request", "request.json", given[0], given[1]],
-        &["explain", "sources.yaml", "--source", "from-file", "--request", "request.json", "-o", "json", given[0], given[1]],
-        &["explain", "sources.yaml", "--source", "zoom", "--request", "forged.json"],
+        &[
+            "explain",
+            "sources.yaml",
+            "--source",
+            "from-file",
+            "--request",
+            "request.json",
+            given[0],
+            given[1],
+        ],
+        &[
+            "explain",
+            "sources.yaml",
+            "--source",
+            "from-file",
+            "--request",
+            "request.json",
+            "-o",
+            "json",
+            given[0],
+            given[1],
+        ],
+        &[
+            "explain",
+            "sources.yaml",
+            "--source",
+            "zoom",
+            "--request",
+            "forged.json",
+        ],
         &["send", "sources.yaml", "--source", "zoom", "user.created"],
         &["tail", "--no-follow"],
         &["tail", "--no-follow", "-o", "json"],
@@ -179,13 +261,20 @@ fn no_secret_is_shown_anywhere() {
     for arguments in commands {
         let run = mef(at, arguments);
         assert_ne!(run.code, 2, "{arguments:?} is used wrongly: {}", run.stderr);
-        assert!(!run.stdout.is_empty() || !run.stderr.is_empty(), "{arguments:?} printed nothing");
+        assert!(
+            !run.stdout.is_empty() || !run.stderr.is_empty(),
+            "{arguments:?} printed nothing"
+        );
         assert_clean(&format!("mef {arguments:?}"), run.stdout.as_bytes());
         assert_clean(&format!("mef {arguments:?} (stderr)"), run.stderr.as_bytes());
     }
 
     // The same with a source that does not compile, since errors quote what is wrong.
-    fs::write(at.join("broken.yaml"), SOURCES.replace("if .event", "if .event ==")).expect("written");
+    fs::write(
+        at.join("broken.yaml"),
+        SOURCES.replace("if .event", "if .event =="),
+    )
+    .expect("written");
     let run = mef(at, ["check", "broken.yaml"]).exits(1);
     assert_clean("the error", run.stderr.as_bytes());
     assert_clean("the error", run.stdout.as_bytes());

@@ -32,9 +32,17 @@ fn every_success_follows_the_fdatasync_of_its_own_event() {
     let trace = folder.path().join("trace");
     let mut command = Command::new("strace");
     command
-        .args(["--follow-forks", "--decode-fds=path", "--string-limit=100000", "--output"])
+        .args([
+            "--follow-forks",
+            "--decode-fds=path",
+            "--string-limit=100000",
+            "--output",
+        ])
         .arg(&trace)
-        .args(["--trace=read,recvfrom,write,pwrite64,writev,sendto,fdatasync,fsync", "--"])
+        .args([
+            "--trace=read,recvfrom,write,pwrite64,writev,sendto,fdatasync,fsync",
+            "--",
+        ])
         .arg(mef_binary());
     let dev = Dev::start_with(folder.path(), &["zoom-source.yaml"], &mut command);
     let zoom = Zoom::new(&secret_of(folder.path()));
@@ -74,9 +82,15 @@ fn every_success_follows_the_fdatasync_of_its_own_event() {
                 }
             }
             Call::Answered { connection } => {
-                let Some(serial) = arrived.remove(&connection) else { continue };
+                let Some(serial) = arrived.remove(&connection) else {
+                    continue;
+                };
                 answers += 1;
-                assert_eq!(synced.get(&serial), Some(&true), "{serial} was answered before it was synced");
+                assert_eq!(
+                    synced.get(&serial),
+                    Some(&true),
+                    "{serial} was answered before it was synced"
+                );
             }
         }
     }
@@ -90,7 +104,9 @@ fn calls(trace: &str) -> Vec<Call> {
     let mut pending: BTreeMap<&str, String> = BTreeMap::new();
     let mut calls = Vec::new();
     for line in trace.lines() {
-        let Some((pid, rest)) = line.split_once(' ') else { continue };
+        let Some((pid, rest)) = line.split_once(' ') else {
+            continue;
+        };
         let rest = rest.trim_start();
         if let Some(begun) = rest.strip_suffix(" <unfinished ...>") {
             // An answer counts when its write begins: from then on the sender may have it.
@@ -113,14 +129,24 @@ fn calls(trace: &str) -> Vec<Call> {
 fn classify(call: &str) -> Option<Call> {
     let (name, arguments) = call.split_once('(')?;
     let descriptor = arguments.split_once(['>', ',', ')'])?.0.to_owned();
-    let serial = arguments.find("serial-").and_then(|start| Some(arguments[start..].split_once('.')?.0.to_owned()));
+    let serial = arguments
+        .find("serial-")
+        .and_then(|start| Some(arguments[start..].split_once('.')?.0.to_owned()));
     match name {
         "fdatasync" | "fsync" if call.trim_end().ends_with("= 0") => Some(Call::Synced { file: descriptor }),
-        "read" | "recvfrom" => Some(Call::Arrived { serial: serial?, connection: descriptor }),
+        "read" | "recvfrom" => Some(Call::Arrived {
+            serial: serial?,
+            connection: descriptor,
+        }),
         "write" | "writev" | "sendto" | "pwrite64" if arguments.contains("HTTP/1.1 200") => {
-            Some(Call::Answered { connection: descriptor })
+            Some(Call::Answered {
+                connection: descriptor,
+            })
         }
-        "write" | "writev" | "pwrite64" => Some(Call::Wrote { serial: serial?, file: descriptor }),
+        "write" | "writev" | "pwrite64" => Some(Call::Wrote {
+            serial: serial?,
+            file: descriptor,
+        }),
         _ => None,
     }
 }
