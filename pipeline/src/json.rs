@@ -7,7 +7,7 @@
 //!
 //! What is accepted is RFC 8259 and nothing more, with these answers where the RFC leaves a choice:
 //!
-//! - Depth: at most [`MAX_DEPTH`] containers. Size: at most [`MAX_BYTES`].
+//! - Depth: at most [`MAX_DEPTH`] containers. Size: at most [`MAX_BYTES`] and [`MAX_VALUES`].
 //! - A number beyond the range of an IEEE double (`1e400`) is an error. Within it every digit is kept.
 //! - A byte order mark, `NaN`, `Infinity`, invalid UTF-8 and anything after the value are errors.
 //! - Names that stand twice in an object: the last one wins everywhere (look-up, iteration, validation, writing). Names are
@@ -25,7 +25,7 @@ mod text;
 mod value;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::fmt;
 use std::sync::Arc;
@@ -42,6 +42,10 @@ use tape::Tape;
 
 /// How many arrays and objects may stand in each other.
 pub const MAX_DEPTH: usize = 128;
+
+/// How many values and names one text may hold. Real events have one per ten to twenty bytes; a text of nothing but
+/// digits and commas would take many times its length in memory.
+pub const MAX_VALUES: usize = 5_000_000;
 
 /// The longest text in bytes (128 MiB); bodies are bounded far below.
 pub const MAX_BYTES: usize = 128 * 1024 * 1024;

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::tape::{DUPLICATES, ESCAPED, Entry, SUPERSEDED, Tag, Tape, after, narrow};
-use super::{JsonError, MAX_BYTES, MAX_DEPTH, number, text};
+use super::{JsonError, MAX_BYTES, MAX_DEPTH, MAX_VALUES, number, text};
 
 /// Reads one value and nothing after it.
 pub(super) fn value(bytes: Bytes) -> Result<(Tape, u32), JsonError> {
@@ -82,6 +82,9 @@ impl<'a> Parser<'a> {
     /// Reads the value at the place, with everything in it.
     fn value(&mut self) -> Result<(), JsonError> {
         loop {
+            if self.entries.len() >= MAX_VALUES {
+                return Err(self.error_at(self.at, format!("more than {MAX_VALUES} values and names")));
+            }
             let empty = match self.peek() {
                 Some(b'{') => self.open(Tag::Object, b'}')?,
                 Some(b'[') => self.open(Tag::Array, b']')?,

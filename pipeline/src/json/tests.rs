@@ -87,8 +87,24 @@ fn depth_is_bounded_and_costs_no_stack() {
     let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
     assert_eq!(ascii(&parsed(&nested(MAX_DEPTH))), nested(MAX_DEPTH));
     check_error(nested(MAX_DEPTH + 1), 1, 129, 128, "deeper than 128");
+    // One level more than serde_json takes, otherwise the same.
+    for depth in [1, 126, MAX_DEPTH - 1, MAX_DEPTH, MAX_DEPTH + 1] {
+        for text in [nested(depth), "{\"a\":".repeat(depth) + "1" + &"}".repeat(depth)] {
+            let theirs = serde_json::from_str::<serde_json::Value>(&text).is_ok();
+            assert_eq!(theirs, depth < MAX_DEPTH, "serde_json at {depth}");
+            assert_eq!(Document::parse(text).is_ok(), depth <= MAX_DEPTH, "at {depth}");
+        }
+    }
     check_error("[".repeat(1_000_000), 1, 129, 128, "deeper than 128");
     check_error("{\"a\":".repeat(200), 1, 641, 640, "deeper than 128");
+}
+
+#[test]
+fn the_number_of_values_is_bounded() {
+    let numbers = |count: usize| format!("[{}1]", "1,".repeat(count - 2));
+    assert_eq!(parsed(&numbers(MAX_VALUES)).node_count(), MAX_VALUES);
+    let error = Document::parse(numbers(MAX_VALUES + 1)).expect_err("too many");
+    assert!(error.message.contains("more than 5000000 values"), "{error}");
 }
 
 #[test]
@@ -394,8 +410,17 @@ fn ascii_node_count(document: &Document) -> usize {
     count(document.root())
 }
 
+/// At least this many cases; `PROPTEST_CASES` asks for more.
+pub(crate) fn cases(least: u32) -> ProptestConfig {
+    let config = ProptestConfig::default();
+    ProptestConfig {
+        cases: config.cases.max(least),
+        ..config
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(3_000))]
+    #![proptest_config(cases(3_000))]
 
     #[test]
     fn tokens_in_any_order_are_judged_as_serde_judges_them(text in token_soup()) {

@@ -89,7 +89,7 @@ fn told<'i>(errors: impl Iterator<Item = jsonschema::ValidationError<'i>>) -> Ve
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(crate::json::tests::cases(2_000))]
 
     #[test]
     fn the_tape_is_judged_as_a_tree_is(text in documents()) {
