@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use mef_pipeline::check::check;
 use mef_pipeline::diagnostics::Level;
 use mef_pipeline::load::{Secrets, load, problems};
 use mef_pipeline::manifest::{Manifests, SourceText};
@@ -26,6 +27,9 @@ fn said(case: &Path) -> String {
     }];
     let manifests = Manifests::read(&files);
     let loaded = load(&manifests, Secrets::Required);
+    let now = "2026-11-25T12:00:00Z".parse().unwrap();
+    let samples = loaded.iter().flat_map(|source| check(source, now, &|| false).problems);
+    let samples: Vec<_> = samples.collect();
     let problems = problems(&manifests, &loaded);
     for source in loaded.iter().filter(|loaded| loaded.source.is_some()) {
         let object = Some(source.manifest.object());
@@ -34,7 +38,7 @@ fn said(case: &Path) -> String {
             .any(|problem| problem.object == object && problem.level == Level::Error);
         assert!(!bad, "{}: a bad source may not be served", case.display());
     }
-    let text = problems.iter().map(|problem| format!("{problem}\n")).collect();
+    problems.iter().chain(&samples).map(|problem| format!("{problem}\n")).collect();
     text
 }
 
