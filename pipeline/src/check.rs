@@ -99,7 +99,9 @@ impl Checked {
     /// Whether every sample passed that could be run.
     #[must_use]
     pub fn passed(&self) -> bool {
-        self.samples.iter().all(|sample| sample.verdict != Verdict::Failed)
+        self.samples
+            .iter()
+            .all(|sample| sample.verdict != Verdict::Failed)
     }
 }
 
@@ -129,14 +131,23 @@ pub fn check(loaded: &Loaded<'_>, now: Timestamp, interrupted: &dyn Fn() -> bool
         checked.samples.push(result);
         problems.extend(found);
     }
-    let shows_what_is_kept = spec.samples.iter().any(|sample| sample.expect.outcome == ExpectedOutcome::Deliver);
+    let shows_what_is_kept = spec
+        .samples
+        .iter()
+        .any(|sample| sample.expect.outcome == ExpectedOutcome::Deliver);
     if spec.filter.is_some() && !shows_what_is_kept {
         problems.push(
             Problem::warning("spec.filter", "no sample shows what the filter keeps")
                 .help("add a sample with expect.outcome Deliver: a filter that keeps nothing looks just like one that works"),
         );
     }
-    checked.problems = problems.into_iter().map(|problem| loaded.manifest.locate(problem)).collect();
+    checked.problems = problems
+        .into_iter()
+        .map(|problem| loaded.manifest.locate(problem))
+        .collect();
+    checked
+        .problems
+        .sort_by_key(|problem| (problem.line, problem.column));
     checked
 }
 
@@ -168,14 +179,23 @@ impl Run<'_> {
             }
             Err(SignError::PublicKey) => {
                 result.verdict = Verdict::Skipped;
-                vec![Problem::warning(field, format!("sample {:?} is not run: {}", sample.name, SignError::PublicKey))]
+                vec![Problem::warning(
+                    field,
+                    format!("sample {:?} is not run: {}", sample.name, SignError::PublicKey),
+                )]
             }
             Err(error) => {
                 result.verdict = Verdict::Failed;
-                vec![Problem::error(field, format!("sample {:?} cannot be signed: {error}", sample.name))]
+                vec![Problem::error(
+                    field,
+                    format!("sample {:?} cannot be signed: {error}", sample.name),
+                )]
             }
         };
-        let problems = problems.into_iter().map(|problem| problem.reason(Reason::SamplesFailed)).collect();
+        let problems = problems
+            .into_iter()
+            .map(|problem| problem.reason(Reason::SamplesFailed))
+            .collect();
         (result, problems)
     }
 
@@ -192,9 +212,16 @@ impl Run<'_> {
         let received = if sample.expect.outcome == ExpectedOutcome::Reject {
             self.unsigned(request, request_id)
         } else {
-            sign(self.source.verifier(), &self.loaded.keys, &request, self.now)?.received(self.now, &request_id)
+            sign(self.source.verifier(), &self.loaded.keys, &request, self.now)?
+                .received(self.now, &request_id)
         };
-        let outcome = process(self.source, received, &self.loaded.keys, self.now, self.interrupted);
+        let outcome = process(
+            self.source,
+            received,
+            &self.loaded.keys,
+            self.now,
+            self.interrupted,
+        );
         Ok(match outcome {
             Outcome::Challenged(_) => vec![Actual::Challenge],
             Outcome::Rejected(rejection) => vec![Actual::Reject {
@@ -221,7 +248,10 @@ impl Run<'_> {
 /// The sample's headers; a body without a content type is sent as JSON, as nearly every vendor does.
 fn headers(sample: &Sample) -> Vec<(String, String)> {
     let mut headers: Vec<(String, String)> = sample.headers.clone().into_iter().collect();
-    if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
+    if !headers
+        .iter()
+        .any(|(name, _)| name.eq_ignore_ascii_case("content-type"))
+    {
         headers.push(("content-type".to_owned(), "application/json".to_owned()));
     }
     headers
@@ -235,7 +265,10 @@ fn actual(prepared: Prepared) -> Actual {
         },
         Prepared::DeadLetter(letter) => {
             let Letter {
-                stage, reason, detail, ..
+                stage,
+                reason,
+                detail,
+                ..
             } = *letter;
             Actual::DeadLetter {
                 stage,
@@ -257,12 +290,21 @@ fn word(value: &impl Serialize) -> String {
 
 /// What is not as the sample expects it.
 fn judge(field: &str, sample: &Sample, outcomes: &[Actual], differing: &mut Vec<Difference>) -> Vec<Problem> {
-    let Expectation { outcome, message, reason } = &sample.expect;
+    let Expectation {
+        outcome,
+        message,
+        reason,
+    } = &sample.expect;
     let mut problems = Vec::new();
     for (index, actual) in outcomes.iter().enumerate() {
         let which = match outcomes {
             [_] => format!("sample {:?}", sample.name),
-            _ => format!("sample {:?}, event {} of {}", sample.name, index + 1, outcomes.len()),
+            _ => format!(
+                "sample {:?}, event {} of {}",
+                sample.name,
+                index + 1,
+                outcomes.len()
+            ),
         };
         match (outcome, actual) {
             (ExpectedOutcome::Deliver, Actual::Deliver { message: found }) => {
@@ -301,7 +343,11 @@ impl fmt::Display for Actual {
             Self::Filter => f.write_str("the filter dropped it"),
             Self::Challenge => f.write_str("it was answered as a handshake"),
             Self::Reject { reason } => write!(f, "the request was rejected: {reason}"),
-            Self::DeadLetter { stage, reason, detail } => {
+            Self::DeadLetter {
+                stage,
+                reason,
+                detail,
+            } => {
                 write!(f, "it became a dead letter at the stage {stage}, reason {reason}")?;
                 for (index, detail) in detail.iter().enumerate() {
                     f.write_str(if index == 0 { ": " } else { "; " })?;

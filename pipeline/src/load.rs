@@ -50,6 +50,9 @@ pub fn load(manifests: &Manifests, secrets: Secrets) -> Vec<Loaded<'_>> {
                     let (compiled, mut problems) = Source::compile(resolved.clone());
                     let (ring, missing) = keys_of(&resolved, &references, secrets);
                     problems.extend(missing);
+                    if let Some(source) = &compiled {
+                        problems.extend(source.verifier().check_keys(&ring));
+                    }
                     (definition, source, keys) = (Some(resolved), compiled, ring);
                     problems
                 }

@@ -38,7 +38,11 @@ impl Difference {
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let place = if self.path.is_empty() { "the message" } else { &self.path };
+        let place = if self.path.is_empty() {
+            "the message"
+        } else {
+            &self.path
+        };
         write!(f, "{place}: expected {}, ", show(&self.expected))?;
         match &self.found {
             Some(found) => write!(f, "found {}", show(found)),

@@ -28,7 +28,9 @@ fn said(case: &Path) -> String {
     let manifests = Manifests::read(&files);
     let loaded = load(&manifests, Secrets::Required);
     let now = "2026-11-25T12:00:00Z".parse().unwrap();
-    let samples = loaded.iter().flat_map(|source| check(source, now, &|| false).problems);
+    let samples = loaded
+        .iter()
+        .flat_map(|source| check(source, now, &|| false).problems);
     let samples: Vec<_> = samples.collect();
     let problems = problems(&manifests, &loaded);
     for source in loaded.iter().filter(|loaded| loaded.source.is_some()) {
@@ -38,8 +40,11 @@ fn said(case: &Path) -> String {
             .any(|problem| problem.object == object && problem.level == Level::Error);
         assert!(!bad, "{}: a bad source may not be served", case.display());
     }
-    problems.iter().chain(&samples).map(|problem| format!("{problem}\n")).collect();
-    text
+    problems
+        .iter()
+        .chain(&samples)
+        .map(|problem| format!("{problem}\n"))
+        .collect()
 }
 
 #[test]

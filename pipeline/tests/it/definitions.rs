@@ -15,9 +15,9 @@ spec:
       any:
         - all: [{hmac: {hash: Sha512, sign: "{ts}.{body}", signature: {from: "header:x-signature"}, encoding: Base64}}]
         - all:
-            - token: {from: "header:x-token"}
-            - bodyDigest: {hash: Sha256, expect: "header:x-digest", encoding: Hex}
+            - hmac: {hash: Sha256, sign: "{ts}.{id}.{body}", signature: {from: "header:x-old-signature"}, encoding: Hex}
       timestamp: {from: "header:x-time", unit: Seconds, tolerance: 120s}
+      id: header:x-id
     secrets:
       - {use: signing, secretRef: {name: acme, key: new}, notBefore: "2026-01-01T00:00:00Z"}
       - {use: signing, secretRef: {name: acme, key: old}, notAfter: "2026-01-02T00:00:00Z"}

@@ -18,7 +18,10 @@ fn run(text: &str) -> Checked {
     }]);
     let loaded = load(&manifests, Secrets::MadeUp);
     let found = problems(&manifests, &loaded);
-    assert!(found.iter().all(|problem| problem.level == Level::Warning), "{found:?}");
+    assert!(
+        found.iter().all(|problem| problem.level == Level::Warning),
+        "{found:?}"
+    );
     check(&loaded[0], NOW.parse().unwrap(), &|| false)
 }
 
@@ -61,12 +64,19 @@ fn every_example_does_what_its_samples_say() {
             .collect();
         let manifests = Manifests::read(&texts);
         let loaded = load(&manifests, Secrets::MadeUp);
-        let mut said: Vec<String> = problems(&manifests, &loaded).iter().map(ToString::to_string).collect();
+        let mut said: Vec<String> = problems(&manifests, &loaded)
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         for source in &loaded {
             let checked = check(source, NOW.parse().unwrap(), &|| false);
             said.extend(checked.problems.iter().map(ToString::to_string));
             let kinds: Vec<_> = checked.samples.iter().map(|sample| sample.verdict).collect();
-            assert!(kinds.contains(&Verdict::Passed), "{}: no sample ran", checked.object);
+            assert!(
+                kinds.contains(&Verdict::Passed),
+                "{}: no sample ran",
+                checked.object
+            );
             assert!(checked.passed(), "{}: {said:#?}", checked.object);
             count += 1;
         }
@@ -99,13 +109,24 @@ fn a_difference_is_told_at_its_own_line() {
     assert_eq!(
         texts,
         [
-            format!("file.yaml:17:13: error: {place}.details.m: sample \"a\": details.m: expected \"here\", found nothing"),
-            format!("file.yaml:16:13: error: {place}.details.n: sample \"a\": details.n: expected 2, found 1"),
-            format!("file.yaml:14:11: error: {place}.severity: sample \"a\": severity: expected \"NOTICE\", found \"INFO\""),
+            format!(
+                "file.yaml:14:11: error: {place}.severity: sample \"a\": severity: expected \"NOTICE\", found \"INFO\""
+            ),
+            format!(
+                "file.yaml:16:13: error: {place}.details.n: sample \"a\": details.n: expected 2, found 1"
+            ),
+            format!(
+                "file.yaml:17:13: error: {place}.details.m: sample \"a\": details.m: expected \"here\", found nothing"
+            ),
         ]
     );
     assert_eq!(checked.samples[0].verdict, Verdict::Failed);
-    assert!(checked.problems.iter().all(|problem| problem.reason == "SamplesFailed"));
+    assert!(
+        checked
+            .problems
+            .iter()
+            .all(|problem| problem.reason == "SamplesFailed")
+    );
 }
 
 #[test]
@@ -115,9 +136,16 @@ fn another_outcome_is_told_with_its_stage_and_reason() {
          - {name: b, body: '{\"id\": 1}', expect: {outcome: DeadLetter}}\n    - {name: c, body: '{', expect: {outcome: DeadLetter, reason: schema}}\n    \
          - {name: d, body: '{\"id\": 2}', expect: {outcome: Filter}}\n",
     ));
-    let texts: Vec<String> = checked.problems.iter().map(|problem| problem.message.clone()).collect();
+    let texts: Vec<String> = checked
+        .problems
+        .iter()
+        .map(|problem| problem.message.clone())
+        .collect();
     assert!(texts[0].starts_with("sample \"a\": expected Deliver, but it became a dead letter at the stage validate, reason schema: "), "{texts:#?}");
-    assert_eq!(texts[1], "sample \"b\": expected DeadLetter, but the filter dropped it");
+    assert_eq!(
+        texts[1],
+        "sample \"b\": expected DeadLetter, but the filter dropped it"
+    );
     assert!(
         texts[2].starts_with("sample \"c\": expected the reason schema, but it became a dead letter at the stage parse, reason unparsable: "),
         "{texts:#?}"
@@ -127,7 +155,9 @@ fn another_outcome_is_told_with_its_stage_and_reason() {
 
 #[test]
 fn a_sample_that_must_be_rejected_is_sent_unsigned() {
-    let checked = run(&source("  samples: [{name: a, body: '{}', expect: {outcome: Reject}}]\n"));
+    let checked = run(&source(
+        "  samples: [{name: a, body: '{}', expect: {outcome: Reject}}]\n",
+    ));
     assert_eq!(checked.problems, []);
     assert_eq!(
         checked.samples[0].outcomes,
@@ -156,11 +186,19 @@ fn only_objects_are_compared_field_by_field() {
         let paths: Vec<&str> = list.iter().map(|difference| difference.path.as_str()).collect();
         assert_eq!(paths, places);
     }
-    differ(json!({"a": {"b": 1}}), json!({"a": {"b": 1, "c": 2}, "d": 3}), &[]);
+    differ(
+        json!({"a": {"b": 1}}),
+        json!({"a": {"b": 1, "c": 2}, "d": 3}),
+        &[],
+    );
     differ(json!({"a": [{"b": 1}]}), json!({"a": [{"b": 1, "c": 2}]}), &["a"]);
     differ(json!({"a": [1]}), json!({"a": [1, 2]}), &["a"]);
     differ(json!({"a": 1}), json!({"a": 1.0}), &[]);
-    differ(json!({"a": 9_007_199_254_740_993_i64}), json!({"a": 9_007_199_254_740_992_i64}), &["a"]);
+    differ(
+        json!({"a": 9_007_199_254_740_993_i64}),
+        json!({"a": 9_007_199_254_740_992_i64}),
+        &["a"],
+    );
     differ(json!({"a": null}), json!({}), &["a"]);
     differ(json!({"a": null}), json!({"a": null}), &[]);
     differ(json!({"a": {}}), json!({"a": "text"}), &["a"]);
