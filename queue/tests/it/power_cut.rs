@@ -279,3 +279,19 @@ fn a_disk_that_fails_at_any_operation_costs_nothing_that_was_answered() {
         }
     }
 }
+
+#[test]
+fn a_failure_and_then_a_power_cut_lose_nothing_that_was_answered() {
+    let whole = FakeDisk::default();
+    run(&whole);
+    let operations = whole.operations();
+    for operation in 1..=operations {
+        for later in [1, 2, 3, 4, 6, 9, 13] {
+            let disk = FakeDisk::cut_at(operation + later);
+            disk.fail(operation..operation + 1);
+            let (hands, promises) = run(&disk);
+            println!("a failure at operation {operation} of {operations}, a power cut {later} after it");
+            check_after(&disk, Outage::Forgets, &hands, &promises);
+        }
+    }
+}

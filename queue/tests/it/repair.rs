@@ -212,6 +212,31 @@ async fn once_the_damaged_segment_is_moved_aside_the_queue_goes_on_and_gives_no_
 }
 
 #[tokio::test]
+async fn numbers_that_the_journal_calls_deleted_are_not_given_again_after_a_kill() {
+    let bench = Bench::new();
+    let queue = bench.open();
+    keep(
+        &queue,
+        Lane::Events,
+        ["a", "b", "c"].map(|id| message(id, id)).to_vec(),
+    )
+    .await;
+    assert_eq!(queue.purge(Lane::Events).await.unwrap(), 3);
+    let journal = bench.path().join("events/journal");
+    let noted = fs::read(&journal).unwrap();
+    drop(queue);
+    // As a killed process leaves it, and then somebody removes the segments.
+    fs::write(&journal, noted).unwrap();
+    for path in bench.segments(Lane::Events) {
+        fs::remove_file(path).unwrap();
+    }
+    let queue = bench.open();
+    assert_eq!(keep(&queue, Lane::Events, vec![message("d", "1")]).await, ["4"]);
+    drop(queue);
+    assert_eq!(ids(&all(&bench.open(), Lane::Events).await), ["d"]);
+}
+
+#[tokio::test]
 async fn a_record_of_a_later_format_is_never_cut_off() {
     let bench = Bench::new();
     let starts = five(&bench).await;
