@@ -102,6 +102,28 @@ fn a_full_disk_does_not_keep_readers_from_receiving() {
 }
 
 #[test]
+fn an_event_whose_delete_fails_after_its_move_is_not_moved_twice() {
+    wait(async {
+        let disk = FakeDisk::default();
+        let mut bench = bench(&disk);
+        bench.settings.max_receive_count = 1;
+        let queue = bench.open();
+        keep(&queue, Lane::Events, vec![message("poison", "1")]).await;
+        keep(&queue, Lane::Dead, vec![message("before", "1")]).await;
+        queue.receive(Lane::Events, 1, MINUTE).await.unwrap();
+        bench.hands.advance(MINUTE);
+        // The dead letter is written and synced; the delete in the events' journal fails.
+        disk.fail(disk.operations() + 3..disk.operations() + 4);
+        assert!(queue.receive(Lane::Events, 1, MINUTE).await.is_err());
+        assert_eq!(ids(&all(&queue, Lane::Events).await), ["poison"]);
+        assert_eq!(ids(&all(&queue, Lane::Dead).await), ["before", "poison"]);
+        assert_eq!(queue.receive(Lane::Events, 1, MINUTE).await.unwrap(), []);
+        assert_eq!(ids(&all(&queue, Lane::Events).await), [""; 0]);
+        assert_eq!(ids(&all(&queue, Lane::Dead).await), ["before", "poison"]);
+    });
+}
+
+#[test]
 fn after_a_failed_sync_the_next_message_goes_to_another_segment() {
     wait(async {
         let disk = FakeDisk::default();

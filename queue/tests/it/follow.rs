@@ -61,6 +61,35 @@ async fn a_reader_counts_a_lane_as_the_writer_does_and_says_what_it_cannot_know(
     assert_eq!((known.ready, known.in_flight), (250, 1));
 }
 
+#[tokio::test]
+async fn a_reader_knows_the_deletes_of_a_journal_that_was_written_anew() {
+    let bench = Bench::new();
+    let queue = bench.open();
+    keep(
+        &queue,
+        Lane::Events,
+        (0..40).map(|n| message(&format!("e{n}"), "1")).collect(),
+    )
+    .await;
+    let held = queue.receive(Lane::Events, 40, MINUTE).await.unwrap();
+    for one in &held[..30] {
+        queue.delete(Lane::Events, &one.handle).await.unwrap();
+    }
+    let mut reader = FileReader::open(&bench.path()).unwrap();
+    assert_eq!(reader.next_after(Lane::Events, 0, 100).unwrap().len(), 10);
+    // Opening writes one entry for all thirty; what follows lies where the reader has been already.
+    drop(queue);
+    let queue = bench.open();
+    let held = queue.receive(Lane::Events, 10, MINUTE).await.unwrap();
+    for one in &held[..8] {
+        queue.delete(Lane::Events, &one.handle).await.unwrap();
+    }
+    assert_eq!(
+        ids(&reader.next_after(Lane::Events, 0, 100).unwrap()),
+        ["e38", "e39"]
+    );
+}
+
 #[test]
 fn a_reader_that_follows_a_busy_writer_sees_every_message_once_in_order_and_whole() {
     const SENDERS: usize = 8;
