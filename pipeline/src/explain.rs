@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::dead_letter::Letter;
-use crate::pipeline::{Outcome, Prepared, RejectReason, process};
+use crate::pipeline::{Outcome, Prepared, RejectReason, Unusable, process, reprocess};
 use crate::received::Received;
 use crate::redact::Redactor;
 use crate::secret::KeyRing;
@@ -178,6 +178,21 @@ pub fn explain(
         }
     }
     explanation
+}
+
+/// Takes a dead letter through the definition and tells what every stage said of its events. It was genuine when it came
+/// in, so verification has nothing to say.
+///
+/// # Errors
+/// When the letter's body or frame cannot be read back.
+pub fn explain_letter(
+    source: &Source,
+    letter: &Letter,
+    keys: &KeyRing,
+    interrupted: &dyn Fn() -> bool,
+) -> Result<Vec<EventExplanation>, Unusable> {
+    let prepared = reprocess(source, letter, "explain", keys, interrupted)?;
+    Ok(prepared.into_iter().map(|item| event(source, item)).collect())
 }
 
 fn event(source: &Source, item: Prepared) -> EventExplanation {

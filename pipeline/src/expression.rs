@@ -13,6 +13,7 @@ mod convert;
 mod fixed_zone;
 pub mod functions;
 mod input;
+mod letter;
 mod numbers;
 mod overrides;
 mod problems;
@@ -33,6 +34,7 @@ pub use program::MAX_STEPS;
 use program::{Left, Program, assigned_below};
 
 pub(crate) use input::MESSAGE;
+pub use letter::LetterFilter;
 
 /// A compiled filter: a boolean expression that changes nothing.
 pub struct Filter(Program);
@@ -72,27 +74,9 @@ impl Filter {
     /// # Errors
     /// Every problem, with line and column inside the program.
     pub fn compile(text: &str) -> Result<Self, Vec<Problem>> {
-        const FIELD: &str = "spec.filter";
         let mut config = CompileConfig::default();
         config.set_read_only();
-        let program = Program::compile(FIELD, text, config)?;
-        let result = program.compiled().final_type_info().result;
-        if result.is_fallible() || !result.kind().is_boolean() {
-            let message = if result.kind().contains_boolean() {
-                format!(
-                    "the filter must be true or false whatever the event, and this may also be {}",
-                    other_kinds(&result)
-                )
-            } else {
-                format!("the filter must be true or false, and this is {}", result.kind())
-            };
-            let (line, column) = problems::position(text, last_line(text));
-            let problem = Problem::error(FIELD, message)
-                .help("compare with something, as .event == \"user.created\", or give a default, as bool(.enabled) ?? false")
-                .at(line, column);
-            return Err(vec![problem]);
-        }
-        Ok(Self(program))
+        boolean("spec.filter", text, config).map(Self)
     }
 
     /// What the compiler warned of.
@@ -254,6 +238,28 @@ fn unknown_fields(field: &str, text: &str, program: &Program) -> Vec<Problem> {
             })
     })
     .collect()
+}
+
+/// Compiles a program that is true or false whatever its input.
+fn boolean(field: &str, text: &str, config: CompileConfig) -> Result<Program, Vec<Problem>> {
+    let program = Program::compile(field, text, config)?;
+    let result = program.compiled().final_type_info().result;
+    if result.is_fallible() || !result.kind().is_boolean() {
+        let message = if result.kind().contains_boolean() {
+            format!(
+                "the filter must be true or false whatever the event, and this may also be {}",
+                other_kinds(&result)
+            )
+        } else {
+            format!("the filter must be true or false, and this is {}", result.kind())
+        };
+        let (line, column) = problems::position(text, last_line(text));
+        let problem = Problem::error(field, message)
+            .help("compare with something, as .event == \"user.created\", or give a default, as bool(.enabled) ?? false")
+            .at(line, column);
+        return Err(vec![problem]);
+    }
+    Ok(program)
 }
 
 /// What a filter's result may be beside a boolean.

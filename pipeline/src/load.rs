@@ -2,9 +2,11 @@
 //!
 //! Manifests in, compiled sources and every problem with its place out. It reads no file and makes no randomness.
 
+use std::borrow::Cow;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use mef_crds::SecretEntry;
+use mef_crds::{EventSource, SecretEntry};
 
 use crate::definition::{Definition, References};
 use crate::diagnostics::{Level, Problem, has_errors};
@@ -40,12 +42,19 @@ pub struct Loaded<'a> {
 /// Prepares every source of the manifests. The manifests' own problems are not repeated.
 #[must_use]
 pub fn load(manifests: &Manifests, secrets: Secrets) -> Vec<Loaded<'_>> {
+    load_under(manifests, secrets, None)
+}
+
+/// Prepares every source of the manifests as if they were reached under a URL without a path, as that of a tunnel. A
+/// source that names its own `publicUrl` keeps it.
+#[must_use]
+pub fn load_under<'a>(manifests: &'a Manifests, secrets: Secrets, base: Option<&str>) -> Vec<Loaded<'a>> {
     let references = manifests.references();
     manifests
         .sources()
         .map(|(manifest, object)| {
             let (mut definition, mut source, mut keys) = (None, None, KeyRing::default());
-            let mut problems = match Definition::resolve(object, &references) {
+            let mut problems = match Definition::resolve(&under(object, base), &references) {
                 Ok(resolved) => {
                     let (compiled, mut problems) = Source::compile(resolved.clone());
                     let (ring, missing) = keys_of(&resolved, &references, secrets);
@@ -75,6 +84,22 @@ pub fn load(manifests: &Manifests, secrets: Secrets) -> Vec<Loaded<'_>> {
             }
         })
         .collect()
+}
+
+fn under<'a>(object: &'a EventSource, base: Option<&str>) -> Cow<'a, EventSource> {
+    let Some(base) = base.filter(|_| object.spec.webhook.public_url.is_none()) else {
+        return Cow::Borrowed(object);
+    };
+    let mut object = object.clone();
+    let name = object.metadata.name.as_deref().unwrap_or_default();
+    let path = object
+        .spec
+        .webhook
+        .path
+        .clone()
+        .unwrap_or_else(|| format!("/{name}"));
+    object.spec.webhook.public_url = Some(format!("{}{path}", base.trim_end_matches('/')));
+    Cow::Owned(object)
 }
 
 /// Everything that is wrong, in the order of the files and lines.

@@ -1,0 +1,85 @@
+//! `mef check`: every mistake of every file at once, and the samples. Needs no secret, sends and keeps nothing.
+
+mod junit;
+mod report;
+
+use std::path::PathBuf;
+
+use self::report::Report;
+use crate::failure::{Failure, Outcome};
+use crate::files;
+use crate::output::{Format, Output};
+use crate::sources::{Loaded, Wishes};
+use crate::yaml;
+
+/// Check files, and run their samples
+///
+/// Reads every FILE and reports every mistake in all of them, with file, line and column: YAML, unknown fields, rules of the
+/// EventSource, schemas, expressions. Then takes each sample through its source and compares the outcome with the one it
+/// expects. No secret is needed: samples are signed with made-up ones.
+///
+/// The API server of Kubernetes drops fields it does not know without a word, so run this before every commit.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+Examples:
+  mef check examples/
+  mef check zoom.yaml --print-merged       the definition with the preset and the schemas in it
+  mef check examples/ -o junit > report.xml
+  mef check zoom.yaml --dead-letters letters.ndjson      what would become of dead letters (mef dlq export)
+
+Exit codes: 1 a file has an error or a sample fails.")]
+pub(crate) struct Check {
+    /// Files or folders with EventSource, ConfigMap and Secret; - for stdin
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Print the definitions instead, with everything they are resolved from, as YAML
+    #[arg(long)]
+    print_merged: bool,
+    /// Take recorded dead letters, one JSON object per line, through the definitions too; each must be usable now
+    #[arg(long, value_name = "FILE")]
+    dead_letters: Option<PathBuf>,
+}
+
+impl Check {
+    pub(crate) fn run(&self, output: Output) -> Outcome {
+        let loaded = Loaded::compile(
+            files::read(&self.files)?,
+            Wishes {
+                public_url: None,
+                samples: true,
+            },
+        );
+        if self.print_merged && !mef_pipeline::diagnostics::has_errors(&loaded.problems) {
+            return print_merged(&loaded, output);
+        }
+        let letters = self
+            .dead_letters
+            .as_deref()
+            .map(report::read_letters)
+            .transpose()?;
+        let report = Report::new(&loaded, letters.as_deref().unwrap_or_default());
+        match output.format() {
+            Format::Text => output.line(report.text(output))?,
+            Format::Json => output.document(&report)?,
+            Format::Junit => output.line(junit::xml(&report))?,
+        }
+        if report.good() {
+            Ok(())
+        } else {
+            Err(Failure::Reported)
+        }
+    }
+}
+
+fn print_merged(loaded: &Loaded, output: Output) -> Outcome {
+    output.text_or_json()?;
+    for compiled in &loaded.sources {
+        let definition = compiled.source.definition();
+        if output.is_json() {
+            output.record(definition)?;
+        } else {
+            output.bytes(format!("---\n{}", yaml::text(definition)?).as_bytes())?;
+        }
+    }
+    Ok(())
+}

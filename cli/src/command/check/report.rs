@@ -1,0 +1,212 @@
+//! What `mef check` found. The serialised form is stable.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use mef_pipeline::check::{SampleResult, Verdict};
+use mef_pipeline::dead_letter::Letter;
+use mef_pipeline::diagnostics::{Level, Problem};
+use mef_pipeline::pipeline::{Prepared, reprocess};
+use serde::Serialize;
+
+use crate::command::dlq::sentence;
+use crate::failure::{Failure, Outcome};
+use crate::files;
+use crate::layout::plural;
+use crate::output::{Output, Style, printable};
+use crate::sources::{Compiled, Loaded, patience, styled};
+
+/// What was found.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Report {
+    pub(super) files: usize,
+    pub(super) errors: usize,
+    pub(super) warnings: usize,
+    pub(super) problems: Vec<Problem>,
+    pub(super) sources: Vec<Checked>,
+}
+
+/// One source that compiles.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Checked {
+    pub(super) source: String,
+    pub(super) file: PathBuf,
+    pub(super) definition: String,
+    pub(super) samples: Vec<SampleResult>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) dead_letters: Vec<Tried>,
+}
+
+/// One dead letter, taken through the definition as it is now.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Tried {
+    /// The event's id.
+    pub(super) id: String,
+    /// Whether every event in it becomes a message or is filtered.
+    pub(super) usable: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) detail: Vec<String>,
+}
+
+impl Report {
+    pub(super) fn new(loaded: &Loaded, letters: &[Letter]) -> Self {
+        let problems = loaded.problems.clone();
+        let sources = loaded
+            .sources
+            .iter()
+            .map(|compiled| checked(compiled, letters))
+            .collect();
+        let count = |level| problems.iter().filter(|problem| problem.level == level).count();
+        Self {
+            files: loaded.files,
+            errors: count(Level::Error),
+            warnings: count(Level::Warning),
+            problems,
+            sources,
+        }
+    }
+
+    /// Whether nothing is wrong.
+    pub(super) fn good(&self) -> bool {
+        let letters = self.sources.iter().flat_map(|source| &source.dead_letters);
+        self.errors == 0 && letters.into_iter().all(|letter| letter.usable)
+    }
+
+    /// For people: problems, then one line per source, then the sum.
+    pub(super) fn text(&self, output: Output) -> String {
+        let mut lines: Vec<String> = self
+            .problems
+            .iter()
+            .map(|problem| styled(problem, |style, text| output.paint(style, text)))
+            .collect();
+        for source in &self.sources {
+            lines.push(self.line(source, output));
+            for letter in source.dead_letters.iter().filter(|letter| !letter.usable) {
+                lines.push(printable(&format!(
+                    "  dead letter {}: {}",
+                    letter.id,
+                    letter.detail.join("; ")
+                )));
+            }
+        }
+        let sum = format!(
+            "{} in {}: {}, {}",
+            plural(self.sources.len() as u64, "source"),
+            plural(self.files as u64, "file"),
+            plural(self.errors as u64, "error"),
+            plural(self.warnings as u64, "warning")
+        );
+        let style = if self.good() { Style::Good } else { Style::Bad };
+        lines.push(output.paint(style, sum));
+        lines.join("\n")
+    }
+
+    fn line(&self, source: &Checked, output: Output) -> String {
+        let count = |verdict| {
+            source
+                .samples
+                .iter()
+                .filter(|sample| sample.verdict == verdict)
+                .count()
+        };
+        let (total, failed, skipped) = (
+            source.samples.len(),
+            count(Verdict::Failed),
+            count(Verdict::Skipped),
+        );
+        let mut samples = match (total, failed) {
+            (0, _) => "no samples: nothing shows that it does what is meant".to_owned(),
+            (_, 0) => format!("{} passed", plural((total - skipped) as u64, "sample")),
+            _ => format!("{failed} of {} failed", plural(total as u64, "sample")),
+        };
+        if skipped > 0 {
+            samples.push_str(&format!(", {skipped} not run"));
+        }
+        let (style, word) = match (failed, total) {
+            (0, 0) => (Style::Doubtful, "ok"),
+            (0, _) => (Style::Good, "ok"),
+            _ => (Style::Bad, "failed"),
+        };
+        let letters = source.dead_letters.len();
+        let usable = source.dead_letters.iter().filter(|letter| letter.usable).count();
+        let letters = if letters == 0 {
+            String::new()
+        } else {
+            format!(", {usable} of {letters} dead letters usable")
+        };
+        format!(
+            "{} {} definition {}, {samples}{letters}",
+            output.paint(style, word),
+            source.source,
+            source.definition
+        )
+    }
+
+    /// Files in which something is wrong and which hold no source that compiles.
+    pub(super) fn files_without_sources(&self) -> BTreeSet<PathBuf> {
+        let known: BTreeSet<_> = self.sources.iter().map(|source| &source.file).collect();
+        let named = self.problems.iter().filter_map(|problem| problem.file.as_ref());
+        named.filter(|file| !known.contains(file)).cloned().collect()
+    }
+}
+
+fn checked(compiled: &Compiled, letters: &[Letter]) -> Checked {
+    let source = &compiled.source;
+    let own = letters.iter().filter(|letter| *letter.source == *source.id());
+    Checked {
+        source: source.id().to_owned(),
+        file: compiled.manifest.file().to_owned(),
+        definition: source.digest().to_owned(),
+        samples: compiled
+            .checked
+            .as_ref()
+            .map(|checked| checked.samples.clone())
+            .unwrap_or_default(),
+        dead_letters: own.map(|letter| try_letter(compiled, letter)).collect(),
+    }
+}
+
+/// A dead letter is usable when every event in it becomes a message or is filtered.
+fn try_letter(compiled: &Compiled, letter: &Letter) -> Tried {
+    let detail = match reprocess(&compiled.source, letter, "check", &compiled.made_up, &patience()) {
+        Err(why) => vec![why.to_string()],
+        Ok(prepared) => prepared
+            .iter()
+            .filter_map(|prepared| match prepared {
+                Prepared::DeadLetter(again) => Some(again),
+                Prepared::Event(_) | Prepared::Filtered => None,
+            })
+            .flat_map(|again| {
+                again
+                    .detail
+                    .iter()
+                    .map(|detail| format!("{}: {}", again.reason, sentence(detail)))
+            })
+            .collect(),
+    };
+    Tried {
+        id: letter.event_id.clone(),
+        usable: detail.is_empty(),
+        detail,
+    }
+}
+
+/// Reads dead letters as `mef dlq export` writes them.
+pub(super) fn read_letters(path: &Path) -> Outcome<Vec<Letter>> {
+    let bytes = files::read_bytes(path)?;
+    let lines = bytes.split(|byte| *byte == b'\n').enumerate();
+    let full = lines.filter(|(_, line)| !line.iter().all(u8::is_ascii_whitespace));
+    full.map(|(index, line)| {
+        Letter::decode(line).map_err(|error| {
+            Failure::Wrong(format!(
+                "{}:{}: not a dead letter: {error}",
+                path.display(),
+                index + 1
+            ))
+        })
+    })
+    .collect()
+}
