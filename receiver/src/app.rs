@@ -28,6 +28,10 @@ use crate::table::Route;
 /// Bodies above this are processed on a thread that may take its time, so that small requests are not held up.
 const LARGE_BODY_BYTES: usize = 32 * 1_024;
 
+/// How long the pipeline may take for one request; half the sender's patience where that is shorter. Then its expressions
+/// are interrupted, and the event becomes a dead letter.
+const LONGEST_PROCESSING: Duration = Duration::from_secs(2);
+
 /// The source listener's router.
 pub(crate) fn router(receiver: Arc<Receiver>) -> Router {
     Router::new().fallback(receive).with_state(receiver)
@@ -116,7 +120,10 @@ impl Work {
         let outcome = self.judge(received).await;
         metrics.stage(Stage::Process, begun.elapsed().as_secs_f64());
         let verdict = match outcome {
-            None => Verdict::Unavailable(Unavailability::Internal),
+            None => {
+                self.receiver.report_defect(self.route.id(), &self.request_id);
+                Verdict::Unavailable(Unavailability::Internal)
+            }
             Some(Outcome::Challenged(reply)) => Verdict::Challenged(reply),
             Some(Outcome::Rejected(rejection)) => Verdict::Rejected(rejection.reason),
             Some(Outcome::Accepted(accepted)) => {
@@ -133,13 +140,12 @@ impl Work {
     async fn judge(&self, received: Received) -> Option<Outcome> {
         let route = self.route.clone();
         let now = received.at;
+        let until = Instant::now() + (route.ack_budget() / 2).min(LONGEST_PROCESSING);
         let large = received.body.len() > LARGE_BODY_BYTES;
-        // Half of the sender's patience for expressions leaves the other half for delivery.
-        let deadline = self.tally.started() + route.ack_budget() / 2;
         let judge = move || {
             catch_unwind(AssertUnwindSafe(|| {
                 process(route.source(), received, route.keys(), now, &|| {
-                    Instant::now() >= deadline
+                    Instant::now() >= until
                 })
             }))
             .ok()

@@ -1,5 +1,6 @@
 //! Reads a request's body with a bound on bytes, time and the memory of all bodies together.
 
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -133,15 +134,23 @@ pub(crate) async fn read(
     }
 }
 
+/// A connection that ends is the sender's doing; anything else is bytes that are no body.
 fn why(error: &axum::Error) -> Refusal {
-    let ended_early = std::error::Error::source(error)
-        .and_then(|source| source.downcast_ref::<hyper::Error>())
-        .is_some_and(hyper::Error::is_incomplete_message);
-    if ended_early {
-        Refusal::Aborted
-    } else {
-        Refusal::BodyMalformed
+    let mut cause: Option<&dyn std::error::Error> = Some(error);
+    while let Some(error) = cause {
+        let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
+        if let Some(
+            ErrorKind::UnexpectedEof
+            | ErrorKind::ConnectionReset
+            | ErrorKind::ConnectionAborted
+            | ErrorKind::BrokenPipe,
+        ) = kind
+        {
+            return Refusal::Aborted;
+        }
+        cause = error.source();
     }
+    Refusal::BodyMalformed
 }
 
 /// A body that came in one piece is not copied.

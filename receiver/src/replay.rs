@@ -11,6 +11,7 @@ mod select;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 
 use mef_pipeline::pipeline::Prepared;
 use mef_pipeline::secret::KeyRing;
@@ -33,7 +34,7 @@ pub struct Subject {
     pub keys: Arc<KeyRing>,
     /// Its queue.
     pub queue: Arc<dyn Queue>,
-    /// The time.
+    /// The time: letters that come after the replay began are left to the next, so that it ends.
     pub clock: Arc<dyn Clock>,
 }
 
@@ -65,10 +66,12 @@ pub struct Options {
     pub rate_per_second: Option<NonZeroU32>,
     /// A letter that was refused this often is left alone.
     pub max_attempts: u32,
+    /// How long the queue may take nothing before the replay breaks off.
+    pub patience: Duration,
 }
 
 impl Options {
-    /// The defaults: everything, 1000 letters, 50 per second, at most 10 attempts.
+    /// The defaults: everything, 1000 letters, 50 per second, at most 10 attempts, 30 seconds of patience.
     #[must_use]
     pub fn new(uid: impl Into<String>) -> Self {
         Self {
@@ -79,6 +82,7 @@ impl Options {
             limit: 1_000,
             rate_per_second: NonZeroU32::new(50),
             max_attempts: 10,
+            patience: Duration::from_secs(30),
         }
     }
 }

@@ -33,7 +33,8 @@ pub struct Receiver {
     metrics: Arc<Metrics>,
     request_ids: RequestIds,
     tasks: Tasks,
-    warnings: Quiet,
+    not_kept: Quiet,
+    defects: Quiet,
 }
 
 impl Receiver {
@@ -50,7 +51,8 @@ impl Receiver {
             metrics,
             request_ids: RequestIds::new(),
             tasks: Tasks::new(),
-            warnings: Quiet::default(),
+            not_kept: Quiet::default(),
+            defects: Quiet::default(),
         })
     }
 
@@ -116,8 +118,19 @@ impl Receiver {
         self.request_ids.next()
     }
 
+    pub(crate) fn report_defect(&self, source: &str, request_id: &str) {
+        if let Some(unsaid) = self.defects.may_say() {
+            tracing::error!(
+                source,
+                request_id,
+                unsaid,
+                "processing a request failed by a defect of the program; its sender was told to come back; please report it"
+            );
+        }
+    }
+
     pub(crate) fn warn_not_kept(&self, source: &str, request_id: &str, problem: &NotKept) {
-        if let Some(unsaid) = self.warnings.may_say() {
+        if let Some(unsaid) = self.not_kept.may_say() {
             tracing::warn!(
                 source,
                 request_id,

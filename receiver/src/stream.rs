@@ -82,3 +82,27 @@ impl AsyncWrite for ImpatientStream {
         Pin::new(&mut self.inner).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_sender_that_reads_nothing_is_given_up() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("its address");
+        let (sender, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
+        let _sender = sender.expect("a connection");
+        let (ours, _) = accepted.expect("a connection");
+        let mut stream = ImpatientStream::new(ours, Duration::from_millis(100));
+        let answer = vec![0; 64 * 1_024 * 1_024];
+        let error = stream
+            .write_all(&answer)
+            .await
+            .expect_err("more than any system buffers");
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+}

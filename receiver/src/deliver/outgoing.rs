@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use mef_pipeline::dead_letter::Letter;
 use mef_pipeline::pipeline::Message;
-use mef_queue::{EVENT_ID, Lane, Outgoing, REASON, SOURCE};
+use mef_queue::{EVENT_ID, Lane, Outgoing, SOURCE};
 
 use crate::metrics::EventResult;
 
@@ -45,23 +45,13 @@ impl Pending {
     }
 
     pub(super) fn letter(index: usize, letter: &Letter, limit: usize) -> Result<Self, Unfit> {
-        let body = serde_json::to_vec(letter).map_err(|error| Unfit(error.to_string()))?;
-        if body.len() > limit {
-            return Err(Unfit(format!(
-                "its dead letter has {} bytes, the queue takes {limit}",
-                body.len()
-            )));
-        }
+        let body = letter.encode(limit).map_err(|error| Unfit(error.to_string()))?;
         Ok(Self {
             index,
             lane: Lane::Dead,
             outgoing: Outgoing {
                 body,
-                attributes: attributes([
-                    (EVENT_ID, letter.event_id.as_str()),
-                    (SOURCE, letter.source.as_str()),
-                    (REASON, letter.reason.as_str()),
-                ]),
+                attributes: attributes(letter.attributes()),
             },
             becomes: EventResult::DeadLettered(letter.reason),
         })

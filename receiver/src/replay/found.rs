@@ -24,7 +24,7 @@ impl Found {
                 attributes: delivery.attributes.clone(),
             }));
         }
-        serde_json::from_slice(&delivery.body)
+        Letter::decode(&delivery.body)
             .map(|letter| Self::Letter(Box::new(letter)))
             .map_err(|error| LeftAlone::Unreadable(error.to_string()))
     }

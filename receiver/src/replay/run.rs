@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use mef_pipeline::dead_letter::Letter;
 use mef_pipeline::pipeline::{Prepared, reprocess};
 use mef_queue::{Delivery, Lane, QueueError};
@@ -17,8 +18,8 @@ use crate::tasks::Tasks;
 const BATCH: usize = 32;
 /// How long a letter is hidden from others while it is worked on.
 const HIDDEN: Duration = Duration::from_secs(120);
-/// How long the queue may be unreachable before the replay breaks off.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long one letter may take in the pipeline before its expression is interrupted and it is refused again.
+const LONGEST_PROCESSING: Duration = Duration::from_secs(5);
 
 /// Replays until there is nothing left, a limit is reached, or `stop`. `report` is told every selected letter, before
 /// anything is done with it in a dry run and after it is done otherwise.
@@ -42,6 +43,7 @@ pub async fn run(
             held: None,
         },
         pace: pace(options),
+        began: subject.clock.now(),
         counts: Counts::default(),
     };
     let ended = replay.letters(stop, report).await?;
@@ -84,6 +86,7 @@ struct Replay<'a> {
     options: &'a Options,
     courier: Courier,
     pace: Option<Interval>,
+    began: Timestamp,
     counts: Counts,
 }
 
@@ -103,6 +106,9 @@ impl Replay<'_> {
             for delivery in batch {
                 if stop.is_cancelled() {
                     return Ok(Ended::Stopped);
+                }
+                if delivery.sent_at > self.began {
+                    continue;
                 }
                 self.letter(delivery, report).await?;
                 if self.counts.matched >= self.options.limit {
@@ -200,12 +206,12 @@ impl Replay<'_> {
     async fn reprocess(&self, letter: Box<Letter>) -> Result<Vec<Prepared>, LeftAlone> {
         let Subject { source, keys, .. } = self.subject.clone();
         let uid = self.options.uid.clone();
-        let deadline = Instant::now() + PATIENCE;
-        let again = move || reprocess(&source, &letter, &uid, &keys, &|| Instant::now() >= deadline);
+        let until = Instant::now() + LONGEST_PROCESSING;
+        let again = move || reprocess(&source, &letter, &uid, &keys, &|| Instant::now() >= until);
         tokio::task::spawn_blocking(again)
             .await
             .map_err(|_| LeftAlone::Defect)?
-            .map_err(|unusable| LeftAlone::Unreadable(unusable.to_string()))
+            .map_err(|error| LeftAlone::Unreadable(error.to_string()))
     }
 
     /// Takes the letter, sends what was prepared, and deletes the letter once that is durable.
@@ -241,7 +247,7 @@ impl Replay<'_> {
     }
 
     async fn send(&self, found: &Found, plan: &Plan) -> Result<Vec<EventResult>, NotKept> {
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + self.options.patience;
         let patience = Patience {
             events_until: until,
             dead_letter_undelivered: false,

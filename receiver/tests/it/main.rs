@@ -1,0 +1,21 @@
+//! The receiver as senders, operators and queues see it: over real sockets on loopback.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "functions of tests, which clippy takes for others"
+)]
+
+mod admin;
+mod answers;
+mod delivery;
+mod drain;
+mod http;
+mod laws;
+mod limits;
+mod logs;
+mod reload;
+mod replay;
+mod support;
+mod vectors;

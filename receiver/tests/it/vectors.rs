@@ -1,0 +1,268 @@
+//! The vectors of verification and handshakes once more, over real HTTP with the clock of each vector: the same verdicts.
+//! `MEF_VECTORS=<file>[:<file>]` adds files of the same format.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use mef_pipeline::preset::Preset;
+use mef_pipeline::secret::{Key, KeyRing, Secret};
+use mef_pipeline::sign::{UnsignedRequest, sign};
+use mef_queue::Lane;
+use mef_receiver::{Admin, FixedClock, Limits, Route};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Server, SourceBuilder, TestQueue};
+
+/// A time for vectors that name none; no sender signed one there.
+const NOW: i64 = 1_700_000_010;
+
+#[derive(Deserialize)]
+struct Vectors {
+    #[serde(default)]
+    verify: Vec<Vector>,
+    #[serde(default)]
+    challenge: Vec<Vector>,
+}
+
+#[derive(Clone, Deserialize)]
+struct Vector {
+    name: String,
+    preset: String,
+    secrets: Vec<String>,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+    #[serde(default)]
+    body: String,
+    method: Option<String>,
+    url: Option<String>,
+    now: Option<i64>,
+    expect: Option<String>,
+    #[serde(default)]
+    query: BTreeMap<String, String>,
+    #[serde(default)]
+    presigned: bool,
+    verify_token: Option<String>,
+    expect_status: Option<u16>,
+    expect_json: Option<Value>,
+    expect_text: Option<String>,
+    #[serde(default)]
+    expect_headers: BTreeMap<String, String>,
+}
+
+/// A server for one vector, and the request that is sent to it.
+struct Case {
+    server: Server,
+    queue: Arc<TestQueue>,
+    request: Vec<u8>,
+}
+
+impl Vector {
+    fn url(&self) -> (String, String) {
+        let url = self.url.as_deref().unwrap_or("https://hooks.example.org/hook");
+        let (base, query) = url.split_once('?').unwrap_or((url, ""));
+        let more = self.query.iter().map(|(name, value)| format!("{name}={value}"));
+        let query = Some(query.to_owned())
+            .filter(|query| !query.is_empty())
+            .into_iter()
+            .chain(more)
+            .collect::<Vec<_>>()
+            .join("&");
+        (base.to_owned(), query)
+    }
+
+    /// Each text as a secret for each use the preset reads.
+    fn keys(&self, preset: &Preset) -> KeyRing {
+        let uses = preset.secrets.iter().map(|secret| secret.usage.as_str());
+        let uses: Vec<_> = uses.filter(|usage| *usage != "verify_token").collect();
+        let signing = self.secrets.iter().flat_map(|secret| {
+            let each = uses.iter().map(move |usage| (*usage, secret));
+            each.collect::<Vec<_>>()
+        });
+        let tokens = self.verify_token.iter().map(|token| ("verify_token", token));
+        let keys = signing.chain(tokens).enumerate();
+        KeyRing::new(
+            keys.map(|(index, (usage, secret))| Key {
+                index,
+                usage: usage.to_owned(),
+                secret: Secret::new(secret.as_bytes()),
+                not_before: None,
+                not_after: None,
+            })
+            .collect(),
+        )
+    }
+
+    /// `None` where the preset is not there yet.
+    async fn case(&self) -> Option<Case> {
+        let preset = Preset::get(&self.preset)?;
+        let now = Timestamp::from_second(self.now.unwrap_or(NOW)).expect("a time");
+        let (base, query) = self.url();
+        let path = format!("/{}", base.splitn(4, '/').nth(3).unwrap_or_default());
+        let source = SourceBuilder::provider("vector", &self.preset)
+            .usage(&preset.secrets[0].usage)
+            .with("/webhook/publicUrl", json!(base))
+            .with("/webhook/path", json!(path));
+        let (source, _) = source.build();
+        let keys = self.keys(preset);
+        let mut request = UnsignedRequest {
+            method: self.method.clone().unwrap_or_else(|| "POST".to_owned()),
+            path,
+            query,
+            headers: self.headers.clone().into_iter().collect(),
+            body: self.body.clone().into_bytes().into(),
+        };
+        if self.presigned {
+            let signed = sign(source.verifier(), &keys, &request, now).expect("it can be signed");
+            request.headers = signed.headers().to_vec();
+        }
+        let queue = Arc::new(TestQueue::new());
+        let route = Route::new(source, Arc::new(keys), queue.clone());
+        let clock = Arc::new(FixedClock::new(now));
+        Some(Case {
+            server: Server::with(vec![route], Limits::default(), clock, Admin::default()).await,
+            queue,
+            request: bytes(&request),
+        })
+    }
+}
+
+/// The request as it goes over the wire.
+fn bytes(request: &UnsignedRequest) -> Vec<u8> {
+    let query = if request.query.is_empty() { "" } else { "?" };
+    let mut text = format!(
+        "{} {}{query}{} HTTP/1.1\r\n",
+        request.method, request.path, request.query
+    );
+    for (name, value) in &request.headers {
+        text.push_str(&format!("{name}: {value}\r\n"));
+    }
+    for (name, value) in [
+        ("host", "hooks.example.org"),
+        ("content-length", &request.body.len().to_string()),
+    ] {
+        if !request
+            .headers
+            .iter()
+            .any(|(given, _)| given.eq_ignore_ascii_case(name))
+        {
+            text.push_str(&format!("{name}: {value}\r\n"));
+        }
+    }
+    text.push_str("\r\n");
+    [text.as_bytes(), &request.body[..]].concat()
+}
+
+#[derive(Default)]
+struct Tally {
+    verified: usize,
+    challenged: usize,
+    absent: Vec<String>,
+    wrong: Vec<String>,
+}
+
+async fn run(vectors: &Vectors) -> Tally {
+    let mut tally = Tally::default();
+    for vector in &vectors.verify {
+        let Some(case) = vector.case().await else {
+            tally.absent.push(format!("{} ({})", vector.name, vector.preset));
+            continue;
+        };
+        let answer = case.server.ask(&case.request).await;
+        let kept = !(case.queue.kept(Lane::Events).is_empty() && case.queue.kept(Lane::Dead).is_empty());
+        // A genuine request leaves something behind and is acknowledged; a forged one neither.
+        match (vector.expect.as_deref(), answer.status, kept) {
+            (Some("accept"), 200..=299, true) | (Some("reject"), 401, false) => tally.verified += 1,
+            (expected, status, kept) => tally.wrong.push(format!(
+                "{}: expected {expected:?}, answered {status}, kept: {kept}",
+                vector.name
+            )),
+        }
+        case.server.scrape().await.assert_laws();
+    }
+    for vector in &vectors.challenge {
+        let Some(case) = vector.case().await else {
+            tally.absent.push(format!("{} ({})", vector.name, vector.preset));
+            continue;
+        };
+        let answer = case.server.ask(&case.request).await;
+        match unlike(vector, &answer) {
+            None => tally.challenged += 1,
+            Some(what) => tally
+                .wrong
+                .push(format!("{}: {what}, got {answer:?}", vector.name)),
+        }
+        assert!(case.queue.kept(Lane::Events).is_empty(), "{}", vector.name);
+        case.server.scrape().await.assert_laws();
+    }
+    tally
+}
+
+/// What the answer to a handshake lacks.
+fn unlike(vector: &Vector, answer: &Answer) -> Option<&'static str> {
+    if Some(answer.status) != vector.expect_status {
+        return Some("another status");
+    }
+    if let Some(expected) = &vector.expect_json {
+        if serde_json::from_slice::<Value>(&answer.body).ok().as_ref() != Some(expected) {
+            return Some("another JSON body");
+        }
+        if answer.header("content-type") != Some("application/json") {
+            return Some("not marked as JSON");
+        }
+    }
+    if let Some(expected) = &vector.expect_text {
+        if answer.text() != *expected {
+            return Some("another text");
+        }
+        if answer.header("x-content-type-options") != Some("nosniff") {
+            return Some("no nosniff");
+        }
+    }
+    let headers = vector.expect_headers.iter();
+    let mut missing = headers.filter(|(name, value)| answer.header(name) != Some(value));
+    missing.next().map(|_| "another header")
+}
+
+fn read(path: &Path) -> Vectors {
+    let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn report(name: &str, tally: &Tally) {
+    println!(
+        "{name}: {} verify and {} challenge vectors as expected, {} without a preset yet: {}",
+        tally.verified,
+        tally.challenged,
+        tally.absent.len(),
+        tally.absent.join(", ")
+    );
+    assert!(tally.wrong.is_empty(), "{name}:\n{}", tally.wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn every_committed_vector_has_its_verdict_over_http() {
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../pipeline/tests/data/webhook-vectors.json"
+    );
+    let tally = run(&read(Path::new(path))).await;
+    report("committed vectors", &tally);
+    assert_eq!(
+        (tally.verified, tally.challenged, tally.absent.len()),
+        (30, 2, 63)
+    );
+}
+
+#[tokio::test]
+async fn every_vector_named_by_the_environment_has_its_verdict_over_http() {
+    let Some(paths) = std::env::var_os("MEF_VECTORS") else {
+        println!("MEF_VECTORS names no further files");
+        return;
+    };
+    for path in std::env::split_paths(&paths).filter(|path| *path != PathBuf::new()) {
+        report(&path.display().to_string(), &run(&read(&path)).await);
+    }
+}
