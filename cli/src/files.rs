@@ -19,6 +19,8 @@ pub(crate) struct Input {
     pub(crate) name: PathBuf,
     /// What it holds.
     pub(crate) bytes: Vec<u8>,
+    /// The user named this very file, and not a folder above it.
+    pub(crate) named: bool,
 }
 
 /// Reads every FILE, in the order given and each file once.
@@ -26,7 +28,12 @@ pub(crate) fn read(arguments: &[PathBuf]) -> Outcome<Vec<Input>> {
     let mut inputs = Vec::new();
     for path in list(arguments)? {
         let bytes = read_bytes(&path)?;
-        inputs.push(Input { name: path, bytes });
+        let named = arguments.contains(&path);
+        inputs.push(Input {
+            name: path,
+            bytes,
+            named,
+        });
     }
     Ok(inputs)
 }

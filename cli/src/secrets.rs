@@ -133,10 +133,10 @@ impl Vault<'_> {
         let Some(place) = place else {
             return Ok((known, None));
         };
-        self.from_data(definition, known, place)
+        self.kept_or_made(definition, known, place)
     }
 
-    fn from_data(
+    fn kept_or_made(
         &self,
         definition: &Definition,
         mut known: Known,

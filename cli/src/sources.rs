@@ -189,7 +189,10 @@ pub(crate) fn names(arguments: &[PathBuf]) -> String {
 fn texts_of(inputs: Vec<Input>) -> (Vec<SourceText>, Vec<Problem>) {
     let mut texts = Vec::new();
     let mut problems = Vec::new();
-    for Input { name, bytes } in inputs {
+    for Input { name, bytes, named } in inputs {
+        if !named && is_other_json(&name, &bytes) {
+            continue;
+        }
         match String::from_utf8(bytes) {
             Ok(text) => texts.push(SourceText { file: name, text }),
             Err(error) => problems.push(not_text(
@@ -200,6 +203,18 @@ fn texts_of(inputs: Vec<Input>) -> (Vec<SourceText>, Vec<Problem>) {
         }
     }
     (texts, problems)
+}
+
+/// Folders of sources hold request bodies and recorded letters too; a JSON file there that does not look like an object of
+/// Kubernetes is not ours. Where the user names the file it is read all the same, and refused.
+fn is_other_json(name: &Path, bytes: &[u8]) -> bool {
+    let json = name.extension().is_some_and(|extension| extension == "json");
+    let whole: Option<serde_json::Value> = if json {
+        serde_json::from_slice(bytes).ok()
+    } else {
+        None
+    };
+    whole.is_some_and(|value| value.get("apiVersion").is_none() && value.get("kind").is_none())
 }
 
 /// A file that is no UTF-8, at the line and column of its first wrong byte.
@@ -222,7 +237,19 @@ fn not_text(name: &Path, bytes: &[u8], valid: usize) -> Problem {
 mod tests {
     use std::path::Path;
 
-    use super::not_text;
+    use super::{is_other_json, not_text};
+
+    #[test]
+    fn a_request_body_beside_a_source_is_passed_over() {
+        let judge = |name: &str, text: &str| is_other_json(Path::new(name), text.as_bytes());
+        assert!(judge("body.json", r#"{"event": "user.created"}"#));
+        assert!(!judge("source.json", r#"{"kind": "EventSource"}"#));
+        assert!(!judge("source.json", "{broken"), "what is broken is told");
+        assert!(
+            !judge("source.yaml", "event: user.created"),
+            "in YAML a forgotten apiVersion is more likely"
+        );
+    }
 
     #[test]
     fn a_file_that_is_not_utf8_is_placed_at_its_first_wrong_byte() {

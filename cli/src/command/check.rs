@@ -18,6 +18,8 @@ use crate::yaml;
 /// EventSource, schemas, expressions. Then takes each sample through its source and compares the outcome with the one it
 /// expects. No secret is needed: samples are signed with made-up ones.
 ///
+/// In a folder every .yaml, .yml and .json file below it is read; JSON files that are no Kubernetes objects are passed over.
+///
 /// The API server of Kubernetes drops fields it does not know without a word, so run this before every commit.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\

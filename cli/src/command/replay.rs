@@ -174,7 +174,7 @@ fn here(
     printer: &mut Printer,
 ) -> Outcome {
     let id = compiled.source.id();
-    let folder = data.queue(&id);
+    let folder = data.queue(id);
     if !folder.is_dir() {
         let missing = format!(
             "{}: no queue of {id} here; start `mef dev` first, or name its folder with --data",

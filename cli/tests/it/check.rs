@@ -36,9 +36,23 @@ fn a_sample_that_fails_is_placed_and_told() {
         "check-failed-sample.txt",
         &place.mef(["check", "zoom.yaml"]).exits(1).stdout,
     );
-    golden(
-        "check-failed-sample.json",
-        &place.mef(["check", "zoom.yaml", "-o", "json"]).exits(1).stdout,
+    let report = place.mef(["check", "zoom.yaml", "-o", "json"]).exits(1).json();
+    assert_eq!(
+        (&report["errors"], &report["warnings"]),
+        (&1.into(), &1.into()),
+        "{report}"
+    );
+    let problem = &report["problems"][1];
+    assert_eq!(
+        (&problem["file"], &problem["line"]),
+        (&"zoom.yaml".into(), &16.into()),
+        "{report}"
+    );
+    assert_eq!(problem["reason"], "SamplesFailed");
+    assert_eq!(report["sources"][0]["samples"][1]["verdict"], "Failed");
+    assert_eq!(
+        report["sources"][0]["samples"][1]["outcomes"][0]["message"]["hostname"],
+        "zoom_host"
     );
     golden(
         "check-failed-sample.xml",

@@ -25,10 +25,6 @@ fn a_preset_s_page_has_steps_secrets_headers_answer_and_retries() {
         "preset-show-zoom.txt",
         &place.mef(["preset", "show", "zoom"]).exits(0).stdout,
     );
-    golden(
-        "preset-show-okta.txt",
-        &place.mef(["preset", "show", "okta"]).exits(0).stdout,
-    );
 }
 
 #[test]

@@ -191,7 +191,7 @@ impl Bench {
             open.configure(settings);
             return Ok(open.clone());
         }
-        let path = self.data.queue(&source.id());
+        let path = self.data.queue(source.id());
         if let Some(parent) = path.parent() {
             crate::data::create_private_folder(parent)?;
         }
@@ -207,7 +207,8 @@ impl Bench {
                 Some(stdin) if name == Path::new("-") => stdin.clone(),
                 _ => files::read_bytes(&name)?,
             };
-            inputs.push(Input { name, bytes });
+            let named = self.files.contains(&name);
+            inputs.push(Input { name, bytes, named });
         }
         Ok(inputs)
     }

@@ -56,7 +56,7 @@ async fn replay(State(control): State<Control>, body: Bytes) -> Response {
             format!("the definition does not compile: {first}"),
         );
     };
-    let Some(route) = control.receiver.table().by_id(&source.id()).cloned() else {
+    let Some(route) = control.receiver.table().by_id(source.id()).cloned() else {
         return refused(
             StatusCode::NOT_FOUND,
             format!("the running mef dev does not serve {}", source.id()),
