@@ -23,13 +23,8 @@ impl Kept {
 /// A folder of one's own with the Zoom example in it.
 pub(crate) fn zoom_folder() -> TempDir {
     let folder = TempDir::new().expect("a temporary folder");
-    for file in ["zoom-source.yaml", "sso-user.json"] {
-        fs::copy(
-            repository().join("examples/zoom").join(file),
-            folder.path().join(file),
-        )
-        .expect("the example is there");
-    }
+    let example = repository().join("examples/zoom/zoom-source.yaml");
+    fs::copy(example, folder.path().join("zoom-source.yaml")).expect("the example is there");
     folder
 }
 
@@ -101,7 +96,7 @@ fn an_event_arrives_a_forged_one_does_not_and_a_refused_one_comes_back() {
     );
 
     // Genuine, and not what the schema says.
-    let run = send(at, &["--body", "@sso-user.json"]).exits(0);
+    let run = mef(at, ["send", "zoom-source.yaml", "user.created-sso"]).exits(0);
     assert!(run.stdout.contains("200"), "{}", run.stdout);
     assert_eq!(events(at).len(), 1);
     let dead = dead_letters(at);
@@ -149,7 +144,7 @@ fn an_event_arrives_a_forged_one_does_not_and_a_refused_one_comes_back() {
     // What was saved is also what serves now.
     dev.until("the corrected definition serves", || {
         let before = events(at).len();
-        let _ = send(at, &["--body", "@sso-user.json"]).exits(0);
+        let _ = mef(at, ["send", "zoom-source.yaml", "user.created-sso"]).exits(0);
         events(at).len() == before + 1
     });
     assert_eq!(dev.stop(), 0);
