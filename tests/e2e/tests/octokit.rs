@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use jiff::Timestamp;
-use mef_e2e::skip;
+use mef_e2e::{Dev, conform, mef, skip};
 use mef_pipeline::definition::Definition;
 use mef_pipeline::manifest::{Manifests, SourceText};
 use mef_pipeline::parse::{ParseRules, parse};
@@ -23,7 +23,9 @@ use mef_pipeline::validate::{Schemas, validate};
 use mef_pipeline::verify::{Verifier, verify};
 use ring::hmac;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use tempfile::TempDir;
 
 const SECRET: &str = "a secret that GitHub and the source share";
 
@@ -80,22 +82,26 @@ impl Octokit {
             octokit.payloads.iter().zip(&octokit.verdicts).all(same),
             "one verdict per payload, in order"
         );
-        let originals = octokit
-            .payloads
-            .iter()
-            .filter(|payload| payload.mutation.is_none());
-        assert_eq!(
-            (originals.count(), octokit.payloads.len(), octokit.verdicts.len()),
-            (329, 987, 987)
+        let counts = (
+            octokit.published().count(),
+            octokit.payloads.len(),
+            octokit.verdicts.len(),
         );
+        assert_eq!(counts, (329, 987, 987));
         Ok(octokit)
+    }
+
+    /// The payloads as GitHub published them, with their places among all.
+    fn published(&self) -> impl Iterator<Item = (usize, &Payload)> {
+        let all = self.payloads.iter().enumerate();
+        all.filter(|(_, payload)| payload.mutation.is_none())
     }
 
     /// The file a user would write: the ConfigMap with GitHub's schemas, and a source with a rule for every event of them.
     fn source_file(&self) -> String {
-        let schema: serde_json::Value = serde_json::from_str(&self.schema).expect("JSON");
+        let schema: Value = serde_json::from_str(&self.schema).expect("JSON");
         let alternatives = schema["oneOf"].as_array().expect("the schema lists its events");
-        let rule = |alternative: &serde_json::Value| {
+        let rule = |alternative: &Value| {
             let pointer = alternative["$ref"]
                 .as_str()
                 .expect("a $ref")
@@ -262,4 +268,73 @@ fn the_engine_agrees_with_an_independent_validator_on_every_payload() {
     };
     let stages = Stages::compile(octokit.source_file());
     compare(&octokit, |_, payload| Some(stages.judge(payload)));
+}
+
+#[derive(Deserialize)]
+struct Line {
+    message: Box<RawValue>,
+}
+
+/// What `mef dev` did with each delivery: nothing is wrong with what is in the queue, something with each dead letter.
+fn kept(folder: &Path) -> BTreeMap<String, Vec<String>> {
+    let mut kept = BTreeMap::new();
+    let id = |headers: &Value| {
+        headers["x-github-delivery"]
+            .as_str()
+            .expect("GitHub's id is kept")
+            .to_owned()
+    };
+    for line in mef(folder, ["tail", "octokit", "--no-follow", "-o", "json"])
+        .exits(0)
+        .stdout
+        .lines()
+    {
+        let line: Line = serde_json::from_str(line).expect("a line of mef tail");
+        // The bytes as they are in the queue, not as a parser would write them again.
+        conform(line.message.get().as_bytes());
+        let message: Value = serde_json::from_str(line.message.get()).expect("JSON");
+        let twice = kept.insert(id(&message["details"]["mef"]["headers"]), Vec::new());
+        assert!(twice.is_none(), "kept twice: {message}");
+    }
+    for letter in mef(folder, ["dlq", "export", "-o", "json"]).exits(0).json_lines() {
+        assert_eq!(letter["reason"], "schema", "{letter}");
+        let details = letter["detail"].as_array().expect("details");
+        let told = details
+            .iter()
+            .map(|detail| format!("{} {}", detail["instancePath"], detail["message"]));
+        let twice = kept.insert(id(&letter["headers"]), told.collect());
+        assert!(twice.is_none(), "kept twice: {letter}");
+    }
+    kept
+}
+
+#[test]
+fn mef_dev_agrees_with_an_independent_validator_on_every_signed_payload() {
+    let octokit = match Octokit::fetch() {
+        Ok(octokit) => octokit,
+        Err(reason) => return skip(&reason),
+    };
+    let folder = TempDir::new().expect("a temporary folder");
+    let at = folder.path();
+    std::fs::write(at.join("octokit.yaml"), octokit.source_file()).expect("the file is written");
+    let dev = Dev::start(at, &["octokit.yaml"]);
+    for (index, payload) in octokit.published() {
+        let answer = dev.post(
+            "/octokit",
+            &payload.headers(&index.to_string()),
+            payload.body.as_bytes(),
+        );
+        let answer = answer.unwrap_or_else(|| panic!("{}: no answer\n{}", payload.name(), dev.log()));
+        assert!(
+            (200..300).contains(&answer.status),
+            "{}: {answer:?}",
+            payload.name()
+        );
+    }
+    let kept = kept(at);
+    assert_eq!(kept.len(), 329, "every payload is kept once");
+    compare(&octokit, |index, payload| {
+        let published = payload.mutation.is_none();
+        published.then(|| kept[&index.to_string()].clone())
+    });
 }
