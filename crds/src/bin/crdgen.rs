@@ -1,11 +1,15 @@
-//! Prints the CustomResourceDefinitions, or writes each to its file in a folder: `crdgen [FOLDER]`.
+//! Prints the CustomResourceDefinitions, writes each to its file in a folder, or says which of a folder's files are not
+//! what the types say: `crdgen [--write FOLDER | --check FOLDER]`.
 
+use std::error::Error;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    match run(std::env::args_os().nth(1).as_deref().map(Path::new)) {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("crdgen: {error}");
@@ -14,12 +18,30 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(folder: Option<&Path>) -> Result<(), Box<dyn std::error::Error>> {
-    for (name, yaml) in mef_crds::generate()? {
-        match folder {
-            Some(folder) => std::fs::write(folder.join(name), yaml)?,
-            None => std::io::stdout().write_all(format!("---\n{yaml}").as_bytes())?,
+fn run(arguments: &[&str]) -> Result<(), Box<dyn Error>> {
+    let definitions = mef_crds::generate()?;
+    match arguments {
+        [] => {
+            for (_, yaml) in definitions {
+                std::io::stdout().write_all(format!("---\n{yaml}").as_bytes())?;
+            }
         }
+        ["--write", folder] => {
+            for (name, yaml) in definitions {
+                std::fs::write(Path::new(folder).join(name), yaml)?;
+            }
+        }
+        ["--check", folder] => {
+            for (name, yaml) in definitions {
+                let path = Path::new(folder).join(name);
+                // A file that cannot be read is no more up to date than one that differs.
+                if std::fs::read_to_string(&path).ok().as_ref() != Some(&yaml) {
+                    let path = path.display();
+                    return Err(format!("{path} is not what the types say: run `make generate`").into());
+                }
+            }
+        }
+        _ => return Err("usage: crdgen [--write FOLDER | --check FOLDER]".into()),
     }
     Ok(())
 }
