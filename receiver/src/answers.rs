@@ -14,6 +14,8 @@ use crate::table::Route;
 
 /// Tells whether an endpoint is ours and which definition serves it: the first 12 hex digits of its digest.
 pub(crate) const DEFINITION: HeaderName = HeaderName::from_static("x-mef-definition");
+/// The request's id, as the log names it.
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Seconds a sender is asked to wait when we could not keep an event.
 const RETRY_AFTER_SECONDS: u16 = 5;

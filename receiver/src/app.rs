@@ -11,7 +11,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Response};
+use axum::http::{HeaderMap, HeaderValue, Response};
 use bytes::Bytes;
 use mef_pipeline::pipeline::{Outcome, Prepared, RejectReason, process};
 use mef_pipeline::received::{Headers, Received};
@@ -194,7 +194,11 @@ impl Work {
     /// Counts, logs and answers.
     fn finish(self, verdict: Verdict, bytes: usize) -> Response<Body> {
         let result = verdict.result();
-        let response = answers::answer(&self.route, verdict);
+        let mut response = answers::answer(&self.route, verdict);
+        // Whoever has an answer in hand finds its line in the log.
+        if let Ok(id) = HeaderValue::from_str(&self.request_id) {
+            response.headers_mut().insert(answers::REQUEST_ID, id);
+        }
         let (outcome, reason) = result.words();
         tracing::info!(
             source = self.route.id(),

@@ -1,4 +1,9 @@
 //! The command line from outside: the built binary, its exit codes, and what it prints where.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "functions of tests, which clippy takes for others"
+)]
 
 mod bad_input;
 mod check;

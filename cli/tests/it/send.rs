@@ -84,9 +84,9 @@ fn several_deliveries_are_counted() {
     let answers = run.json_lines();
     assert_eq!(answers.len(), 5);
     assert!(
-        answers
-            .iter()
-            .all(|answer| answer["status"] == 200 && answer["definition"].is_string()),
+        answers.iter().all(|answer| answer["status"] == 200
+            && answer["definition"].is_string()
+            && answer["requestId"].is_string()),
         "{answers:?}"
     );
     assert!(run.stderr.contains("5 deliveries"), "{}", run.stderr);
