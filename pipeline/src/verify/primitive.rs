@@ -80,7 +80,7 @@ pub(crate) struct BodyDigest {
 
 /// What a request brings for one primitive.
 pub(crate) enum Proof<'v> {
-    Signatures(Candidates<'v>),
+    Signatures(Candidates),
     Tokens(Vec<Option<Cow<'v, str>>>),
     Hash(Cow<'v, str>),
 }
@@ -200,7 +200,7 @@ impl Primitive {
 impl Signed {
     fn check(
         &self,
-        candidates: &Candidates<'_>,
+        candidates: &Candidates,
         content: &Content<'_>,
         keys: &KeyRing,
         now: Timestamp,

@@ -1,8 +1,6 @@
 //! Signature sources: how a request carries its signatures. Text of the request in, candidates out. The word before a
 //! signature selects candidates; it never selects an algorithm.
 
-use std::borrow::Cow;
-
 use mef_crds::{KeyedSignature, SignatureSource};
 
 use crate::diagnostics::Problem;
@@ -28,11 +26,11 @@ pub(crate) enum Shape {
 
 /// The signatures of one request.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Candidates<'a> {
+pub(crate) struct Candidates {
     /// Their texts, at most 16.
-    pub(crate) texts: Vec<Cow<'a, str>>,
+    pub(crate) texts: Vec<String>,
     /// The timestamp beside them.
-    pub(crate) timestamp: Option<Cow<'a, str>>,
+    pub(crate) timestamp: Option<String>,
 }
 
 /// There are no usable signatures.
@@ -125,7 +123,7 @@ impl Signatures {
     }
 
     /// The signatures of a request.
-    pub(crate) fn read<'v>(&self, view: &'v View<'_>) -> Result<Candidates<'v>, NoCandidates> {
+    pub(crate) fn read(&self, view: &View<'_>) -> Result<Candidates, NoCandidates> {
         let mut candidates = Candidates::default();
         for place in &self.places {
             if let Some(value) = view.read(place)? {
@@ -203,49 +201,51 @@ fn shape(
 }
 
 impl Shape {
-    fn take_apart<'v>(
+    fn take_apart(
         &self,
         place: &ValueSource,
-        value: &Cow<'v, str>,
-        into: &mut Candidates<'v>,
+        value: &str,
+        into: &mut Candidates,
     ) -> Result<(), NoCandidates> {
         match self {
             Self::One { prefix } => {
-                let text = strip(value, prefix).ok_or_else(|| NoCandidates::Prefix {
-                    place: place.clone(),
-                    prefix: prefix.clone(),
-                })?;
+                let text = value
+                    .strip_prefix(prefix.as_str())
+                    .ok_or_else(|| NoCandidates::Prefix {
+                        place: place.clone(),
+                        prefix: prefix.clone(),
+                    })?;
                 if text.contains(',') {
                     return Err(NoCandidates::Joined(place.clone()));
                 }
-                into.texts.push(text);
+                into.texts.push(text.to_owned());
             }
             Self::List { separator, item } => {
-                for entry in split(value, separator) {
+                for entry in value.split(separator.as_str()).map(trim) {
                     // A proxy that joins two headers puts a comma where the format has none.
                     let joined = |text: &str| !separator.contains(',') && text.contains(',');
-                    let Some(text) = strip(&entry, item) else {
+                    let Some(text) = entry.strip_prefix(item.as_str()) else {
                         if !separator.contains(',') && entry.ends_with(',') {
                             return Err(NoCandidates::Joined(place.clone()));
                         }
                         continue;
                     };
-                    if joined(&text) {
+                    if joined(text) {
                         return Err(NoCandidates::Joined(place.clone()));
                     }
-                    into.texts.push(text);
+                    into.texts.push(text.to_owned());
                 }
             }
             Self::Keyed(keyed) => {
-                for pair in split(value, &keyed.pair) {
-                    let Some(at) = pair.find(&keyed.eq) else {
+                for pair in value.split(keyed.pair.as_str()).map(trim) {
+                    let Some((key, text)) = pair.split_once(keyed.eq.as_str()) else {
                         continue;
                     };
-                    let (key, text) = (trim(&pair[..at]), slice(&pair, at + keyed.eq.len()));
+                    let key = trim(key);
                     if key == keyed.signature {
-                        into.texts.push(text);
+                        into.texts.push(text.to_owned());
                     } else if keyed.timestamp.as_deref() == Some(key)
-                        && into.timestamp.replace(text).is_some()
+                        && into.timestamp.replace(text.to_owned()).is_some()
                     {
                         return Err(NoCandidates::TimestampTwice {
                             place: place.clone(),
@@ -256,30 +256,6 @@ impl Shape {
             }
         }
         Ok(())
-    }
-}
-
-fn strip<'v>(value: &Cow<'v, str>, prefix: &str) -> Option<Cow<'v, str>> {
-    value.starts_with(prefix).then(|| slice(value, prefix.len()))
-}
-
-fn split<'v>(value: &Cow<'v, str>, separator: &str) -> Vec<Cow<'v, str>> {
-    match value {
-        Cow::Borrowed(text) => text
-            .split(separator)
-            .map(|entry| Cow::Borrowed(trim(entry)))
-            .collect(),
-        Cow::Owned(text) => text
-            .split(separator)
-            .map(|entry| Cow::Owned(trim(entry).to_owned()))
-            .collect(),
-    }
-}
-
-fn slice<'v>(value: &Cow<'v, str>, start: usize) -> Cow<'v, str> {
-    match value {
-        Cow::Borrowed(text) => Cow::Borrowed(&text[start..]),
-        Cow::Owned(text) => Cow::Owned(text[start..].to_owned()),
     }
 }
 

@@ -54,13 +54,13 @@ fn flipped(bytes: &[u8], bit: usize) -> Vec<u8> {
     bytes
 }
 
-fn with_header(received: &Received, name: &str, value: Vec<u8>) -> Received {
+fn with_header(received: &Received, name: &str, value: &[u8]) -> Received {
     let mut headers = Headers::default();
     for (other, old) in received.headers.iter() {
         headers.push(
             other,
             if other == name {
-                value.clone()
+                value.to_vec()
             } else {
                 old.to_vec()
             },
@@ -101,7 +101,7 @@ fn check_covered(catalogue: &Catalogue) -> (usize, usize) {
         for name in &covered.headers {
             let value = signed.received.headers.all(name).next().unwrap().to_vec();
             for bit in 0..value.len() * 8 {
-                let received = with_header(&signed.received, name, flipped(&value, bit));
+                let received = with_header(&signed.received, name, &flipped(&value, bit));
                 altered.push((format!("{name}, bit {bit}"), received));
             }
         }
@@ -167,7 +167,7 @@ fn a_flipped_bit_of_a_signature_is_accepted_only_where_its_bytes_stay_the_same()
             let value = signed.received.headers.all(&name).next().unwrap().to_vec();
             for bit in 0..value.len() * 8 {
                 let altered = flipped(&value, bit);
-                let received = with_header(&signed.received, &name, altered.clone());
+                let received = with_header(&signed.received, &name, &altered);
                 if signed.judge(received, signed.now).is_ok() {
                     // No two texts of canonical base64 stand for the same bytes; in hexadecimal case does not count.
                     assert!(
@@ -198,7 +198,7 @@ fn no_flipped_bit_of_a_token_is_accepted() {
             .map_or(0, |_| value.iter().position(|byte| *byte == b' ').unwrap());
         tokens += 1;
         for bit in start * 8..value.len() * 8 {
-            let received = with_header(&signed.received, name, flipped(&value, bit));
+            let received = with_header(&signed.received, name, &flipped(&value, bit));
             assert!(
                 signed.judge(received, signed.now).is_err(),
                 "{}: accepted with bit {bit} of {name} flipped",

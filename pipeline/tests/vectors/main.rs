@@ -12,6 +12,7 @@
 mod bits;
 mod convert;
 mod file;
+mod handshakes;
 mod hostile;
 mod signing;
 mod subject;
