@@ -365,12 +365,15 @@ impl StorageFile for FakeFile {
         let mut state = self.disk.state();
         state.syncs += 1;
         self.disk.0.woken.notify_all();
+        // Not for ever: a test that fails while it holds them must end.
+        let longest = std::time::Duration::from_secs(30);
         state = self
             .disk
             .0
             .woken
-            .wait_while(state, |state| state.hold_syncs)
-            .unwrap();
+            .wait_timeout_while(state, longest, |state| state.hold_syncs)
+            .unwrap()
+            .0;
         let step = state.step()?;
         let content = &mut state.files[self.index];
         if step == Step::Fails {
