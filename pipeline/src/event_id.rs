@@ -159,8 +159,8 @@ mod tests {
         assert_eq!(one(ZOOM, item(b"{\"event\":\"a\"}")), GOLDEN_EVENT);
         assert_eq!(request_id("security/zoom", None, b"not json"), GOLDEN_REQUEST);
     }
-    const GOLDEN_EVENT: &str = "?";
-    const GOLDEN_REQUEST: &str = "?";
+    const GOLDEN_EVENT: &str = "1d5e15d53a4fc9bcbe8f7cd955e79b03d01b464017ff795aa6aade2339c4a9b4";
+    const GOLDEN_REQUEST: &str = "fc9f7bfba7f497d6da5cb8afbc5c214ba26101939a9f05d51e69fdd83f1dcee7";
 
     #[test]
     fn everything_that_tells_events_apart_is_in_the_id() {

@@ -86,7 +86,8 @@ fn parsed(definition: &Definition, body: &[u8], trace: &str) -> Result<Item, Unp
     parse(&rules, verified).into_items().remove(0)
 }
 
-fn valid_from(definition: &Definition, body: &str, trace: &str) -> Valid {
+/// A valid event of this definition whose kept header has this value.
+pub(crate) fn valid_from(definition: &Definition, body: &str, trace: &str) -> Valid {
     let item = parsed(definition, body.as_bytes(), trace).expect("it is JSON");
     validate(&Schemas::compile(definition).unwrap(), item).expect("it is valid")
 }

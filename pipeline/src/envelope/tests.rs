@@ -312,3 +312,17 @@ fn no_secret_comes_into_a_message_from_the_sender_or_the_transform() {
         }
     }
 }
+
+#[test]
+fn the_verdict_of_a_schema_in_report_mode_stands_in_the_message_without_secrets() {
+    let mut definition = definition(json!({"schemaMode": "Report"}));
+    definition.schemas.push(crate::definition::ResolvedSchema {
+        matches: None,
+        document: json!({"required": ["hunter2-hunter2"]}),
+        pointer: None,
+    });
+    let event = Event::unchanged(fixture::valid_from(&definition, "{}", "t-1"));
+    let message = wrap_with(&definition, &event, &redactor(&["hunter2-hunter2"]));
+    assert_eq!(message["details"]["mef"]["schema"]["valid"], false, "{message}");
+    assert!(!message.to_string().contains("hunter2"), "{message}");
+}

@@ -2,7 +2,7 @@
 //!
 //! An event must come out the same on every run and every machine (a replay repeats it), and no sender may choose how
 //! much time or memory it takes. So the list is explicit: what is not in [`allowed`] is not linked, and what
-//! [`LEFT_OUT`] names is explained to whoever calls it. `SHA-2` and `SHA-3` are there through `redact`.
+//! [`LEFT_OUT`] names is explained to whoever calls it.
 
 use vrl::compiler::Function;
 use vrl::stdlib;
@@ -62,8 +62,8 @@ pub const LEFT_OUT: &[(&[&str], &str)] = &[
             "seahash",
             "xxhash",
         ],
-        "keys have no place in a program, and plain digests come with `redact`: \
-         redact(.user, filters: [r'.+'], redactor: {\"type\": \"sha2\"})",
+        "a key has no place in a program, and a digest without one hides nothing that can be guessed; \
+         redact(.user, filters: [r'.+']) takes a value out",
     ),
     (
         &[

@@ -120,7 +120,7 @@ fn a_function_that_is_left_out_is_named_with_the_reason() {
         ("log(.)", "writes to the log"),
         (
             ".t = encrypt!(\"a\", \"AES-256-CFB\", key: \"b\", iv: \"c\")",
-            "keys have no place",
+            "a key has no place",
         ),
         (
             ".t = validate_json_schema!(\"{}\", \"/etc/passwd\")",
@@ -183,7 +183,7 @@ fn a_filter_that_is_not_boolean_is_refused() {
 fn a_filter_that_can_fail_is_refused() {
     let problem = filter_problem("starts_with(.event, \"user.\")");
     assert!(
-        problem.message.contains("fallible") || problem.message.contains("error"),
+        problem.message.contains("expects the exact type string"),
         "{problem}"
     );
 }
@@ -299,7 +299,11 @@ fn a_transform_that_leaves_no_object_fails() {
 
 #[test]
 fn an_infinite_number_fails_with_its_path() {
-    fails(".a.b = [1, 1.0e308 * 10.0]", "{}", "/a/b/1 is an infinite number");
+    fails(
+        ".a.b = [1, float!(.x) * 10.0]",
+        r#"{"x":1e308}"#,
+        "/a/b/1 is an infinite number",
+    );
 }
 
 #[test]
@@ -342,7 +346,7 @@ fn a_panic_in_vrl_is_a_failure_of_this_event() {
 
 #[test]
 fn the_same_event_gives_the_same_result_every_time() {
-    let program = ".keys = keys(.)\n.h = redact(.a, filters: [r'.+'], redactor: {\"type\": \"sha2\"})\n.u = unique([3, 1, 3])";
+    let program = ".keys = keys(.)\n.h = redact(.a, filters: [r'.+'])\n.u = unique([3, 1, 3])";
     let event = r#"{"z":1,"a":"x","m":{"q":1,"b":2}}"#;
     let first = transform(program, event);
     for _ in 0..20 {
