@@ -33,19 +33,16 @@ pub(crate) fn secret_of(folder: &Path) -> Vec<u8> {
     fs::read(folder.join(".mef/secrets/default/zoom-webhook/secretToken")).expect("mef dev made a secret")
 }
 
-/// Every event in the queue of the Zoom example, oldest first.
+/// Every event in the queue of the Zoom example, oldest first, byte for byte.
 pub(crate) fn events(folder: &Path) -> Vec<Kept> {
+    #[derive(serde::Deserialize)]
+    struct Line {
+        id: String,
+        message: Box<serde_json::value::RawValue>,
+    }
     let run = mef(folder, ["tail", "zoom", "--no-follow", "-o", "json"]).exits(0);
-    run.json_lines()
-        .into_iter()
-        .map(|line| Kept {
-            id: line["id"]
-                .as_str()
-                .unwrap_or_else(|| panic!("an id in {line}"))
-                .to_owned(),
-            body: line["message"].to_string(),
-        })
-        .collect()
+    let read = |line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error} in {line}"));
+    run.stdout.lines().map(read).map(|Line { id, message }| Kept { id, body: message.get().to_owned() }).collect()
 }
 
 /// Every dead letter, oldest first.
