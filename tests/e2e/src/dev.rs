@@ -15,6 +15,8 @@ const DEADLINE: Duration = Duration::from_secs(60);
 /// A running `mef dev`.
 pub struct Dev {
     child: Child,
+    /// The process itself, which is a child of the child when a tracer runs it.
+    pid: u32,
     folder: PathBuf,
     /// Where sources listen, as `127.0.0.1:4711`.
     pub listen: String,
@@ -98,8 +100,10 @@ impl Dev {
                 .unwrap_or_else(|| panic!("{key} is missing in {described}"))
                 .to_owned()
         };
+        let pid = described["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok()).expect("dev.json has the pid");
         let dev = Self {
             child,
+            pid,
             folder: folder.to_owned(),
             listen: text("listen"),
             page: text("page"),
@@ -113,12 +117,6 @@ impl Dev {
     #[must_use]
     pub fn log(&self) -> String {
         read_log(&self.folder)
-    }
-
-    /// Its process id.
-    #[must_use]
-    pub fn pid(&self) -> u32 {
-        self.child.id()
     }
 
     /// Waits for a state.
@@ -176,7 +174,7 @@ impl Dev {
     /// # Panics
     /// When it does not stop in time.
     pub fn stop(mut self) -> i32 {
-        terminate(self.child.id());
+        terminate(self.pid);
         let started = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().expect("the child can be asked") {

@@ -121,7 +121,7 @@ fn no_secret_is_shown_anywhere() {
     let mut posts = 0;
     for event in ["plain", "strict", "constant", "fails"] {
         let body = format!(
-            r#"{{"event":"{event}","note":"{SIGNING}","inside":"a {OLD} b","{TOKEN}":1,"escaped":"\u006dark-signing-0f3a9c51d2","deep":[{{"x":"{SIGNING}"}}]}}"#
+            r#"{{"event":"{event}","note":"{SIGNING}","inside":"a {OLD} b","{OLD}":1,"escaped":"\u006dark-signing-0f3a9c51d2","deep":[{{"x":"{SIGNING}"}}]}}"#
         );
         let answer = dev
             .post("/zoom", &zoom.headers(body.as_bytes()), body.as_bytes())

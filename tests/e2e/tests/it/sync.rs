@@ -12,8 +12,8 @@ use crate::story::{secret_of, zoom_folder};
 /// What of a trace the law speaks of.
 #[derive(Debug)]
 enum Call {
-    /// The bytes of this event were written to a file.
-    Wrote { serial: String, file: String },
+    /// The bytes of these events were written to a file.
+    Wrote { serials: Vec<String>, file: String },
     /// This file was synced.
     Synced { file: String },
     /// Success was answered on this connection.
@@ -71,9 +71,11 @@ fn every_success_follows_the_fdatasync_of_its_own_event() {
             Call::Arrived { serial, connection } => {
                 arrived.insert(connection, serial);
             }
-            Call::Wrote { serial, file } => {
-                written.insert(serial.clone(), file);
-                synced.insert(serial, false);
+            Call::Wrote { serials, file } => {
+                for serial in serials {
+                    written.insert(serial.clone(), file.clone());
+                    synced.insert(serial, false);
+                }
             }
             Call::Synced { file } => {
                 syncs += 1;
@@ -129,13 +131,14 @@ fn calls(trace: &str) -> Vec<Call> {
 fn classify(call: &str) -> Option<Call> {
     let (name, arguments) = call.split_once('(')?;
     let descriptor = arguments.split_once(['>', ',', ')'])?.0.to_owned();
-    let serial = arguments
-        .find("serial-")
-        .and_then(|start| Some(arguments[start..].split_once('.')?.0.to_owned()));
+    let mut serials: Vec<String> = arguments
+        .match_indices("serial-")
+        .filter_map(|(start, _)| Some(arguments[start..].split_once('.')?.0.to_owned()))
+        .collect();
     match name {
         "fdatasync" | "fsync" if call.trim_end().ends_with("= 0") => Some(Call::Synced { file: descriptor }),
         "read" | "recvfrom" => Some(Call::Arrived {
-            serial: serial?,
+            serial: serials.pop()?,
             connection: descriptor,
         }),
         "write" | "writev" | "sendto" | "pwrite64" if arguments.contains("HTTP/1.1 200") => {
@@ -143,8 +146,8 @@ fn classify(call: &str) -> Option<Call> {
                 connection: descriptor,
             })
         }
-        "write" | "writev" | "pwrite64" => Some(Call::Wrote {
-            serial: serial?,
+        "write" | "writev" | "pwrite64" if !serials.is_empty() => Some(Call::Wrote {
+            serials,
             file: descriptor,
         }),
         _ => None,
