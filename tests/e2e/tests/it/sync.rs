@@ -98,7 +98,6 @@ fn every_success_follows_the_fdatasync_of_its_own_event() {
     }
     println!("{answers} answers, {syncs} syncs, none too early");
     assert_eq!(answers, 200, "the trace shows every answer");
-    assert!(syncs < 200, "concurrent requests share a sync");
 }
 
 /// The calls of a trace in the order they ended (a call that was interrupted in the trace counts when it resumed).
