@@ -252,7 +252,7 @@ pub struct Ack {
     pub content_type: Option<String>,
     /// How long the sender waits, in milliseconds; deliveries are retried within it.
     pub deadline_milliseconds: u32,
-    /// Status when verification failed. Default: 401.
+    /// Status when a proof is there and does not hold. Default: 401, which is also the answer to none at all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unverified_status: Option<u16>,
     /// Answer to a genuine event that cannot be used, whatever `onInvalid` says: status and body.

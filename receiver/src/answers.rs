@@ -75,8 +75,9 @@ fn challenged(reply: Reply) -> Response<Body> {
 
 fn rejected(route: &Route, reason: RejectReason) -> Response<Body> {
     match reason {
-        RejectReason::MissingSignature
-        | RejectReason::Malformed
+        // A preset's own status tells a wrong proof; none at all is 401 everywhere.
+        RejectReason::MissingSignature => empty(StatusCode::UNAUTHORIZED),
+        RejectReason::Malformed
         | RejectReason::Mismatch
         | RejectReason::Stale
         | RejectReason::Future
