@@ -100,7 +100,10 @@ impl Dev {
                 .unwrap_or_else(|| panic!("{key} is missing in {described}"))
                 .to_owned()
         };
-        let pid = described["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok()).expect("dev.json has the pid");
+        let pid = described["pid"]
+            .as_u64()
+            .and_then(|pid| u32::try_from(pid).ok())
+            .expect("dev.json has the pid");
         let dev = Self {
             child,
             pid,

@@ -6,3 +6,4 @@ mod laws;
 mod secrets;
 mod story;
 mod sync;
+mod vectors;

@@ -42,7 +42,14 @@ pub(crate) fn events(folder: &Path) -> Vec<Kept> {
     }
     let run = mef(folder, ["tail", "zoom", "--no-follow", "-o", "json"]).exits(0);
     let read = |line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error} in {line}"));
-    run.stdout.lines().map(read).map(|Line { id, message }| Kept { id, body: message.get().to_owned() }).collect()
+    run.stdout
+        .lines()
+        .map(read)
+        .map(|Line { id, message }| Kept {
+            id,
+            body: message.get().to_owned(),
+        })
+        .collect()
 }
 
 /// Every dead letter, oldest first.

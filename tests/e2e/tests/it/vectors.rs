@@ -1,0 +1,169 @@
+//! The published signature vectors once more, through `mef explain` as somebody with a captured request runs it: the same
+//! verdicts as in process and over HTTP.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use mef_e2e::{Run, mef, repository};
+use mef_pipeline::preset::Preset;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// A time for vectors that name none; no sender signed one there.
+const NOW: i64 = 1_700_000_010;
+
+#[derive(Deserialize)]
+struct Vectors {
+    verify: Vec<Vector>,
+    challenge: Vec<Vector>,
+}
+
+#[derive(Deserialize)]
+struct Vector {
+    name: String,
+    preset: String,
+    secrets: Vec<String>,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+    #[serde(default)]
+    body: String,
+    method: Option<String>,
+    url: Option<String>,
+    now: Option<i64>,
+    expect: Option<String>,
+    #[serde(default)]
+    query: BTreeMap<String, String>,
+    expect_status: Option<u16>,
+    expect_json: Option<Value>,
+}
+
+impl Vector {
+    /// A file with a source of this preset and the vector's secrets, each for each use the preset reads it for.
+    fn manifests(&self, preset: &Preset) -> String {
+        let mut entries = Vec::new();
+        let mut data = BTreeMap::new();
+        for (number, secret) in self.secrets.iter().enumerate() {
+            data.insert(format!("s{number}"), secret.clone());
+            for usage in preset.secrets.iter().map(|secret| &secret.usage) {
+                // A key of one kind is no key of the other, and a source that says so is refused.
+                if (usage == "public-key") == secret.starts_with("whpk_") {
+                    entries.push(
+                        json!({"use": usage, "secretRef": {"name": "keys", "key": format!("s{number}")}}),
+                    );
+                }
+            }
+        }
+        let source = json!({
+            "apiVersion": "events.mozdef.io/v1alpha1", "kind": "EventSource", "metadata": {"name": "vector"},
+            "spec": {"webhook": {"provider": self.preset, "path": "/hook", "secrets": entries}}
+        });
+        let secret =
+            json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "keys"}, "stringData": data});
+        format!("{source}\n---\n{secret}\n")
+    }
+
+    fn request(&self) -> Value {
+        let query: Vec<_> = self
+            .query
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        let query = self
+            .url
+            .as_ref()
+            .and_then(|url| url.split_once('?'))
+            .map_or(query.join("&"), |(_, query)| query.to_owned());
+        let url = if query.is_empty() {
+            "/hook".to_owned()
+        } else {
+            format!("/hook?{query}")
+        };
+        let method = self.method.as_deref().unwrap_or("POST");
+        json!({"method": method, "url": url, "headers": self.headers, "body": self.body})
+    }
+
+    fn explain(&self, preset: &Preset) -> Run {
+        let folder = TempDir::new().expect("a folder");
+        fs::write(folder.path().join("source.yaml"), self.manifests(preset)).expect("written");
+        fs::write(folder.path().join("request.json"), self.request().to_string()).expect("written");
+        let at = self.now.unwrap_or(NOW).to_string();
+        mef(
+            folder.path(),
+            [
+                "explain",
+                "source.yaml",
+                "--request",
+                "request.json",
+                "--at",
+                &at,
+                "-o",
+                "json",
+            ],
+        )
+    }
+
+    /// What is wrong with the verdict, if anything is.
+    fn judge(&self, preset: &Preset) -> Result<(), String> {
+        let run = self.explain(preset);
+        if self.secrets.iter().any(String::is_empty) {
+            let refused = run.code != 0 && run.stderr.contains("empty");
+            return if refused {
+                Ok(())
+            } else {
+                Err(format!("an empty secret is taken: {run:?}"))
+            };
+        }
+        let explanation: Value = serde_json::from_str(&run.stdout)
+            .map_err(|error| format!("{error}: {} {}", run.stdout, run.stderr))?;
+        let outcome = explanation["outcome"].as_str().unwrap_or_default();
+        match (self.expect.as_deref(), self.expect_status) {
+            (Some("accept"), _) if outcome == "accepted" => Ok(()),
+            (Some("reject"), _) if outcome == "rejected" => Ok(()),
+            (None, Some(400)) if explanation["reason"] == "challenge-guard" => Ok(()),
+            (None, Some(status)) if outcome == "challenged" => {
+                let answer = &explanation["answer"];
+                let body: Value =
+                    serde_json::from_str(answer["body"].as_str().unwrap_or_default()).unwrap_or_default();
+                let same =
+                    answer["status"] == status && self.expect_json.as_ref().is_none_or(|json| *json == body);
+                if same {
+                    Ok(())
+                } else {
+                    Err(format!("answered {answer}"))
+                }
+            }
+            _ => Err(format!("explained as {explanation}")),
+        }
+    }
+}
+
+#[test]
+fn explain_judges_every_vector_as_the_vectors_say() {
+    let mut files = vec![repository().join("pipeline/tests/data/webhook-vectors.json")];
+    files.extend(
+        std::env::var_os("MEF_VECTORS")
+            .iter()
+            .flat_map(std::env::split_paths)
+            .collect::<Vec<PathBuf>>(),
+    );
+    let mut wrong = Vec::new();
+    let mut judged = 0;
+    for file in &files {
+        let vectors: Vectors =
+            serde_json::from_slice(&fs::read(file).expect("a file of vectors")).expect("vectors");
+        for vector in vectors.verify.iter().chain(&vectors.challenge) {
+            let Some(preset) = Preset::get(&vector.preset) else {
+                continue;
+            };
+            judged += 1;
+            if let Err(why) = vector.judge(preset) {
+                wrong.push(format!("{}: {why}", vector.name));
+            }
+        }
+    }
+    println!("{judged} vectors explained");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(judged >= 32, "only {judged} vectors have a preset");
+}
