@@ -16,6 +16,7 @@ use crate::verify::{Verifier, verify};
 const TOKEN: &str = "the token of the fixture";
 
 /// A definition of the source `security/zoom` whose spec has these fields beside `webhook`.
+#[allow(clippy::needless_pass_by_value)] // So that tests write `definition(json!(…))`.
 pub(crate) fn definition(spec: Value) -> Definition {
     let mut full = json!({"webhook": {"secrets": [{"secretRef": {"name": "s", "key": "k"}}]}});
     for (name, value) in spec.as_object().unwrap() {

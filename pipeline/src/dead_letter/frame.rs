@@ -45,6 +45,7 @@ struct Refusal {
 }
 
 /// Where the bytes stood, and where they re-enter.
+#[derive(Clone, Copy)]
 struct Place {
     unit: Unit,
     item: Option<ItemPosition>,
@@ -155,7 +156,7 @@ impl Frame {
         )
     }
 
-    /// `bytes` are those received and the same without secrets.
+    /// The bytes are those received, and the same without secrets.
     fn letter(
         &self,
         request: &Request,

@@ -130,7 +130,7 @@ fn no_secret_comes_into_a_letter() {
     let mut letter = request_letter(format!("{{\"a\":\"{SECRET}\",").as_bytes());
     assert_eq!(letter.body, "{\"a\":\"[redacted]\",");
     letter = frame().oversize(
-        &crate::fixture::event_from(&format!(r#"{{"a":"hunter2\u002dhunter2"}}"#), SECRET),
+        &crate::fixture::event_from(r#"{"a":"hunter2\u002dhunter2"}"#, SECRET),
         Detail::message(format!("it is {SECRET}")),
         ID,
         &redactor(&[SECRET]),

@@ -63,7 +63,7 @@ pub const LEFT_OUT: &[(&[&str], &str)] = &[
             "xxhash",
         ],
         "a key has no place in a program, and a digest without one hides nothing that can be guessed; \
-         redact(.user, filters: [r'.+']) takes a value out",
+         redact!(.user, filters: [r'.+']) takes a value out",
     ),
     (
         &[

@@ -346,7 +346,7 @@ fn a_panic_in_vrl_is_a_failure_of_this_event() {
 
 #[test]
 fn the_same_event_gives_the_same_result_every_time() {
-    let program = ".keys = keys(.)\n.h = redact(.a, filters: [r'.+'])\n.u = unique([3, 1, 3])";
+    let program = ".keys = keys(.)\n.h = redact!(.a, filters: [r'.+'])\n.u = unique([3, 1, 3])";
     let event = r#"{"z":1,"a":"x","m":{"q":1,"b":2}}"#;
     let first = transform(program, event);
     for _ in 0..20 {
