@@ -44,20 +44,22 @@ pub struct Definition {
     /// The preset, or what stands for one where the source brings its own verification. Headers that `spec.schemas`
     /// compares are among those it keeps.
     pub preset: Preset,
+    /// The documents the schemas are in, each once however many rules point into it.
+    pub documents: Vec<Value>,
     /// The schemas, in the order of `spec.schemas`.
     pub schemas: Vec<ResolvedSchema>,
 }
 
-/// One schema with its document at hand.
+/// One schema and where it stands.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ResolvedSchema {
     /// When it applies.
     #[serde(rename = "match", default, skip_serializing_if = "Option::is_none")]
     pub matches: Option<MatchRule>,
-    /// The whole document.
-    pub document: serde_json::Value,
-    /// The part of it that is the schema.
+    /// Position of its document in `documents`.
+    pub document: usize,
+    /// The part of the document that is the schema.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pointer: Option<String>,
 }
@@ -76,7 +78,7 @@ impl Definition {
             .unwrap_or_else(|| "default".to_owned());
         let spec = &object.spec;
         let mut problems = limits::check(spec);
-        let schemas = schemas::resolve(&spec.schemas, &namespace, references, &mut problems);
+        let (documents, schemas) = schemas::resolve(&spec.schemas, &namespace, references, &mut problems);
         let preset = match preset(spec) {
             Ok(preset) => {
                 secrets::check(&spec.webhook.secrets, &preset, &mut problems);
@@ -94,6 +96,7 @@ impl Definition {
                 generation: object.metadata.generation.unwrap_or(0),
                 spec: spec.clone(),
                 preset,
+                documents,
                 schemas,
             }),
             _ => Err(problems),

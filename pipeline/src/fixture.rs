@@ -28,6 +28,7 @@ pub(crate) fn definition(spec: Value) -> Definition {
         generation: 7,
         spec: serde_json::from_value::<EventSourceSpec>(full).unwrap(),
         preset: preset(),
+        documents: Vec::new(),
         schemas: Vec::new(),
     }
 }

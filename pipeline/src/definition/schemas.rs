@@ -1,5 +1,7 @@
 //! Fetches the schema documents of a source, and keeps the headers its rules compare.
 
+use std::collections::BTreeMap;
+
 use mef_crds::{ConfigMapKeyRef, EventSourceSpec, Reason, SchemaRule};
 use serde_json::Value;
 
@@ -12,19 +14,27 @@ use crate::preset::Preset;
 /// Headers that carry credentials whoever sends them; they are never kept.
 const NEVER_KEPT: [&str; 4] = ["authorization", "cookie", "proxy-authorization", "set-cookie"];
 
-/// Every schema whose document is there and can be read.
+/// The documents read so far, and where those of ConfigMaps are among them.
+#[derive(Default)]
+struct Documents {
+    read: Vec<Value>,
+    of_config_maps: BTreeMap<(String, String), usize>,
+}
+
+/// Every schema whose document is there and can be read, and those documents.
 pub(super) fn resolve(
     rules: &[SchemaRule],
     namespace: &str,
     references: &References,
     problems: &mut Vec<Problem>,
-) -> Vec<ResolvedSchema> {
+) -> (Vec<Value>, Vec<ResolvedSchema>) {
     let mut schemas = Vec::new();
+    let mut documents = Documents::default();
     for (index, rule) in rules.iter().enumerate() {
         let field = format!("spec.schemas[{index}]");
         let document = match (&rule.inline, &rule.config_map_ref) {
-            (Some(text), _) => inline(&field, text),
-            (None, Some(reference)) => config_map(&field, namespace, reference, references),
+            (Some(text), _) => inline(&field, text).map(|document| documents.push(document)),
+            (None, Some(reference)) => config_map(&field, namespace, reference, references, &mut documents),
             // The CRD's own words, so that the problem is told once.
             (None, None) => Err(Problem::error(
                 field,
@@ -44,13 +54,31 @@ pub(super) fn resolve(
             Err(problem) => problems.push(problem),
         }
     }
-    schemas
+    (documents.read, schemas)
+}
+
+impl Documents {
+    fn push(&mut self, document: Value) -> usize {
+        self.read.push(document);
+        self.read.len() - 1
+    }
+
+    /// The document of a ConfigMap's key, read when it is met first.
+    fn of_config_map(&mut self, name: &str, key: &str, text: &str) -> Result<usize, yaml::Unreadable> {
+        let place = (name.to_owned(), key.to_owned());
+        if let Some(&index) = self.of_config_maps.get(&place) {
+            return Ok(index);
+        }
+        let index = self.push(yaml::read_json_or_yaml(text)?);
+        self.of_config_maps.insert(place, index);
+        Ok(index)
+    }
 }
 
 fn inline(field: &str, text: &str) -> Result<Value, Problem> {
     let field = format!("{field}.inline");
     match yaml::read_json_or_yaml(text) {
-        Ok(document) => schema(&field, document),
+        Ok(document) => schema(&field, &document).map(|()| document),
         Err(error) => Err(
             Problem::error(field, format!("neither JSON nor YAML: {}", error.message))
                 .at(error.line, error.column),
@@ -63,7 +91,8 @@ fn config_map(
     namespace: &str,
     reference: &ConfigMapKeyRef,
     references: &References,
-) -> Result<Value, Problem> {
+    documents: &mut Documents,
+) -> Result<usize, Problem> {
     let field = format!("{field}.configMapRef");
     let ConfigMapKeyRef { name, key, pointer } = reference;
     let Some(texts) = references.config_maps.get(&(namespace.to_owned(), name.clone())) else {
@@ -91,7 +120,7 @@ fn config_map(
         .reason(Reason::ReferenceNotFound)
         .help(format!("its keys: {}", known.join(", "))));
     };
-    let document = yaml::read_json_or_yaml(text).map_err(|error| {
+    let index = documents.of_config_map(name, key, text).map_err(|error| {
         Problem::error(
             format!("{field}.key"),
             format!(
@@ -100,30 +129,31 @@ fn config_map(
             ),
         )
     })?;
+    let document = &documents.read[index];
     match pointer.as_deref().filter(|pointer| !pointer.is_empty()) {
-        None => schema(&format!("{field}.key"), document),
+        None => schema(&format!("{field}.key"), document)?,
         Some(pointer) => match document.pointer(pointer) {
-            Some(part) => schema(&format!("{field}.pointer"), part.clone()).map(|_| document),
-            None => Err(nothing_there(&field, pointer, &document)),
+            Some(part) => schema(&format!("{field}.pointer"), part)?,
+            None => return Err(nothing_there(&field, pointer, document)),
         },
     }
+    Ok(index)
 }
 
 /// A schema is an object or a boolean.
-fn schema(field: &str, document: Value) -> Result<Value, Problem> {
+fn schema(field: &str, document: &Value) -> Result<(), Problem> {
     if document.is_object() || document.is_boolean() {
-        return Ok(document);
+        return Ok(());
     }
     Err(Problem::error(
         field,
         format!(
             "a JSON Schema is an object, true or false; this is {}",
-            show(&document)
+            show(document)
         ),
     ))
 }
 
-/// Names the deepest part that is there, and what it holds.
 fn nothing_there(field: &str, pointer: &str, document: &Value) -> Problem {
     let mut parent = pointer;
     while let Some((shorter, _)) = parent.rsplit_once('/') {

@@ -316,9 +316,12 @@ fn no_secret_comes_into_a_message_from_the_sender_or_the_transform() {
 #[test]
 fn the_verdict_of_a_schema_in_report_mode_stands_in_the_message_without_secrets() {
     let mut definition = definition(json!({"schemaMode": "Report"}));
+    definition
+        .documents
+        .push(json!({"required": ["hunter2-hunter2"]}));
     definition.schemas.push(crate::definition::ResolvedSchema {
         matches: None,
-        document: json!({"required": ["hunter2-hunter2"]}),
+        document: 0,
         pointer: None,
     });
     let event = Event::unchanged(fixture::valid_from(&definition, "{}", "t-1"));

@@ -29,7 +29,7 @@ pub(crate) fn definition(body: &SerdeValue, spec: &SerdeValue) -> Definition {
         "retry": {"description": "never", "source": "test"},
     });
     let definition = json!({
-        "namespace": "security", "name": "test", "generation": 1, "spec": full, "preset": preset, "schemas": [],
+        "namespace": "security", "name": "test", "generation": 1, "spec": full, "preset": preset, "documents": [], "schemas": [],
     });
     serde_json::from_value(definition).expect("a definition")
 }

@@ -27,7 +27,7 @@ const BACKTRACK_LIMIT: usize = 100_000;
 pub(super) fn rules(definition: &Definition) -> Result<Vec<Rule>, Vec<Problem>> {
     let mut rules = Vec::new();
     let mut problems = Vec::new();
-    let mut documents: Vec<Document<'_>> = Vec::new();
+    let mut registries = Registries::new(&definition.documents);
     for (index, schema) in definition.schemas.iter().enumerate() {
         let field = format!("spec.schemas[{index}]");
         let matches = match &schema.matches {
@@ -38,7 +38,7 @@ pub(super) fn rules(definition: &Definition) -> Result<Vec<Rule>, Vec<Problem>> 
             Some(SchemaRule { inline: Some(_), .. }) => format!("{field}.inline"),
             _ => format!("{field}.configMapRef"),
         };
-        let validator = compile(schema, &mut documents).map_err(|problem| problem.at_field(&text));
+        let validator = compile(schema, &mut registries).map_err(|problem| problem.at_field(&text));
         match (matches, validator) {
             (Ok(matches), Ok(validator)) => rules.push(Rule { matches, validator }),
             (matches, validator) => {
@@ -54,10 +54,38 @@ pub(super) fn rules(definition: &Definition) -> Result<Vec<Rule>, Vec<Problem>> 
     }
 }
 
-/// A document whose references are resolved; rules that share it share that work.
-struct Document<'a> {
-    value: &'a Value,
-    registry: Registry<'a>,
+/// The documents, each with its references resolved when a rule first points into it; rules that share a document share
+/// that work.
+struct Registries<'a> {
+    documents: &'a [Value],
+    resolved: Vec<Option<Registry<'a>>>,
+}
+
+impl<'a> Registries<'a> {
+    fn new(documents: &'a [Value]) -> Self {
+        Self {
+            documents,
+            resolved: documents.iter().map(|_| None).collect(),
+        }
+    }
+
+    fn of(&mut self, index: usize, dialect: Dialect) -> Result<&Registry<'a>, Refusal> {
+        let entry = &mut self.resolved[index];
+        if entry.is_none() {
+            let document = dialect.draft.create_resource_ref(&self.documents[index]);
+            let registry = Registry::new()
+                .retriever(Nothing)
+                .draft(dialect.draft)
+                .retrieve_known_draft_meta_schemas(false)
+                .add(DOCUMENT, document)
+                .and_then(|builder| builder.prepare())
+                .map_err(|error| reference_refusal(&error))?;
+            *entry = Some(registry);
+        }
+        entry
+            .as_ref()
+            .ok_or_else(|| Refusal::new("the document is not resolved"))
+    }
 }
 
 /// What is wrong, before it is known where.
@@ -88,11 +116,16 @@ impl Refusal {
     }
 }
 
-fn compile<'a>(
-    schema: &'a ResolvedSchema,
-    documents: &mut Vec<Document<'a>>,
+fn compile(
+    schema: &ResolvedSchema,
+    registries: &mut Registries<'_>,
 ) -> Result<Validator<SchemaTape>, Refusal> {
-    let document = &schema.document;
+    let Some(document) = registries.documents.get(schema.document) else {
+        return Err(Refusal::new(format!(
+            "the definition has no document {}",
+            schema.document
+        )));
+    };
     let pointer = schema.pointer.as_deref().unwrap_or_default();
     let Some(part) = document.pointer(pointer) else {
         return Err(Refusal::new(format!(
@@ -106,34 +139,9 @@ fn compile<'a>(
         let whole = in_dialect(document, dialect);
         return build(&whole, dialect, None).map_err(|error| refusal(&error));
     }
-    let registry = registry(document, dialect, documents)?;
+    let registry = registries.of(schema.document, dialect)?;
     let reference = json!({"$schema": dialect.uri(), "$ref": format!("{DOCUMENT}#{}", fragment(pointer))});
     build(&reference, dialect, Some(registry)).map_err(|error| refusal(&error))
-}
-
-fn registry<'a, 'd>(
-    document: &'a Value,
-    dialect: Dialect,
-    documents: &'d mut Vec<Document<'a>>,
-) -> Result<&'d Registry<'a>, Refusal> {
-    let known = documents.iter().position(|known| known.value == document);
-    let index = if let Some(index) = known {
-        index
-    } else {
-        let registry = Registry::new()
-            .retriever(Nothing)
-            .draft(dialect.draft)
-            .retrieve_known_draft_meta_schemas(false)
-            .add(DOCUMENT, dialect.draft.create_resource_ref(document))
-            .and_then(|builder| builder.prepare())
-            .map_err(|error| reference_refusal(&error))?;
-        documents.push(Document {
-            value: document,
-            registry,
-        });
-        documents.len() - 1
-    };
-    Ok(&documents[index].registry)
 }
 
 /// The schema with the name of the draft in place of one that only says how formats are meant.

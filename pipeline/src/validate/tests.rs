@@ -12,7 +12,12 @@ use crate::parse::{ParseRules, Parsed};
 /// A definition with these schemas: `{match, document, pointer}`.
 fn with_schemas(schemas: &Value, spec: &Value) -> Definition {
     let mut definition = definition(&json!({}), spec);
-    definition.schemas = serde_json::from_value(schemas.clone()).expect("schemas");
+    let mut schemas = schemas.clone();
+    for (index, schema) in schemas.as_array_mut().expect("a list").iter_mut().enumerate() {
+        definition.documents.push(schema["document"].take());
+        schema["document"] = index.into();
+    }
+    definition.schemas = serde_json::from_value(schemas).expect("schemas");
     definition.spec.schemas = vec![mef_crds::SchemaRule::default(); definition.schemas.len()];
     for rule in &mut definition.spec.schemas {
         rule.inline = Some(String::new());
