@@ -315,13 +315,16 @@ impl Item {
     /// When today's rules cannot read it either.
     pub(crate) fn reenter(
         rules: &ParseRules,
-        request: Request,
+        mut request: Request,
         position: ItemPosition,
     ) -> Result<Self, Unparsable> {
-        let request = Arc::new(request);
         let read = Document::parse(request.body().clone())
             .map_err(|error| formats::not_json(&error))
             .and_then(|document| rules.check_keys(&document).map(|()| document));
+        // Of a body that was split there is only this part, so what its whole said of the request is gone.
+        let whole = read.as_ref().ok().filter(|_| !rules.splits());
+        request.find_vendor_key(&rules.request_key, whole);
+        let request = Arc::new(request);
         match read {
             Ok(document) => Ok(Self::new(rules, &request, document, position)),
             Err(detail) => Err(Unparsable {

@@ -4,4 +4,5 @@
 mod bad_input;
 mod definitions;
 mod manifests;
+mod replay;
 mod samples;
