@@ -4,30 +4,30 @@
 //! in which an event meets them; the words of the definition come first.
 
 // What a definition is made of.
-pub mod definition;
 pub mod diagnostics;
-pub mod load;
 pub mod manifest;
 pub mod preset;
+pub mod definition;
 pub mod secret;
+pub mod load;
 
 // The path.
-pub mod challenge;
-pub mod dead_letter;
-pub mod envelope;
-pub mod event_id;
-pub mod expression;
-pub mod parse;
 pub mod received;
-pub mod validate;
+pub mod challenge;
 pub mod verify;
+pub mod parse;
+pub mod validate;
+pub mod expression;
+pub mod event_id;
+pub mod envelope;
+pub mod dead_letter;
 
 // The driver, and what looks at it from outside.
-pub mod check;
-pub mod explain;
-pub mod pipeline;
-pub mod sign;
 pub mod source;
+pub mod pipeline;
+pub mod explain;
+pub mod sign;
+pub mod check;
 
 // What several stages need.
 pub(crate) mod excerpt;

@@ -61,7 +61,13 @@ pub(crate) struct TimestampRule {
     tolerance: Option<Duration>,
 }
 
-/// A genuine request. Only [`verify`] makes one.
+/// A genuine request. Only [`verify`] makes one:
+///
+/// ```compile_fail,E0451
+/// fn forge(received: mef_pipeline::received::Received) -> mef_pipeline::verify::Verified {
+///     mef_pipeline::verify::Verified { received, key_index: None }
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Verified {
     received: Received,

@@ -8,12 +8,12 @@ mod connections;
 mod stream;
 
 // The request's path.
-mod answers;
 mod app;
+mod request_id;
 mod body;
 pub mod deliver;
-mod request_id;
 mod retry;
+mod answers;
 
 // What serves it.
 pub mod admin;

@@ -6,4 +6,5 @@ mod laws;
 mod secrets;
 mod story;
 mod sync;
+mod tidy;
 mod vectors;

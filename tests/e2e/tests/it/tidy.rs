@@ -1,0 +1,114 @@
+//! The invariants of ARCHITECTURE.md that a search can prove.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use mef_e2e::repository;
+
+/// Every Rust file of a folder that is part of the product: tests may do what the product may not.
+fn sources(folder: &str) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    collect(&repository().join(folder), &mut found);
+    assert!(found.len() > 2, "{folder} holds {} files", found.len());
+    found
+}
+
+fn collect(folder: &Path, found: &mut Vec<(PathBuf, String)>) {
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+        if path.is_dir() {
+            if name != "tests" {
+                collect(&path, found);
+            }
+        } else if name.ends_with(".rs") && name != "tests.rs" && name != "fixture.rs" {
+            let text = fs::read_to_string(&path).expect("a source file");
+            // Inline tests stand at the end of a file.
+            let product = text
+                .split("#[cfg(test)]")
+                .next()
+                .expect("a first part")
+                .to_owned();
+            found.push((path, product));
+        }
+    }
+}
+
+/// Lines of code, not of comments, that hold one of these words.
+fn lines_with(folder: &str, words: &[&str]) -> Vec<String> {
+    let mut hits = Vec::new();
+    for (path, text) in sources(folder) {
+        for (number, line) in text.lines().enumerate() {
+            let code = line.split("//").next().expect("a first part");
+            if words.iter().any(|word| code.contains(word)) {
+                hits.push(format!("{}:{}: {}", path.display(), number + 1, line.trim()));
+            }
+        }
+    }
+    hits
+}
+
+#[test]
+fn the_pipeline_is_pure() {
+    let impure = [
+        "async fn",
+        "async move",
+        ".await",
+        "tokio",
+        "std::fs",
+        "std::env",
+        "std::net::Tcp",
+        "SystemTime",
+        "Instant::",
+        "Timestamp::now",
+        "SystemRandom",
+        "thread::",
+    ];
+    let hits = lines_with("pipeline/src", &impure);
+    assert!(hits.is_empty(), "{}", hits.join("\n"));
+}
+
+#[test]
+fn only_the_receiver_turns_outcomes_into_http() {
+    for folder in ["crds/src", "pipeline/src", "queue/src"] {
+        let hits = lines_with(folder, &["StatusCode", "axum", "hyper"]);
+        assert!(hits.is_empty(), "{}", hits.join("\n"));
+    }
+}
+
+#[test]
+fn crates_depend_on_each_other_only_as_drawn() {
+    let allowed: [(&str, &[&str]); 5] = [
+        ("crds", &[]),
+        ("pipeline", &["mef-crds"]),
+        ("queue", &[]),
+        ("receiver", &["mef-crds", "mef-pipeline", "mef-queue"]),
+        ("cli", &["mef-crds", "mef-pipeline", "mef-queue", "mef-receiver"]),
+    ];
+    for (folder, allowed) in allowed {
+        let manifest = fs::read_to_string(repository().join(folder).join("Cargo.toml")).expect("a manifest");
+        let dependencies = manifest.split("[dependencies]").nth(1).expect("dependencies");
+        let dependencies = dependencies.split("\n[").next().expect("a section");
+        for line in dependencies.lines().filter(|line| line.starts_with("mef-")) {
+            let name = line.split(['.', ' ', '=']).next().expect("a name");
+            assert!(
+                allowed.contains(&name),
+                "{folder} depends on {name}, which ARCHITECTURE.md does not draw"
+            );
+        }
+    }
+}
+
+#[test]
+fn files_stay_short_enough_to_read() {
+    for folder in ["crds/src", "pipeline/src", "queue/src", "receiver/src", "cli/src"] {
+        for (path, text) in sources(folder) {
+            let lines = text.lines().count();
+            assert!(
+                lines <= 500,
+                "{} has {lines} lines: look for the second noun",
+                path.display()
+            );
+        }
+    }
+}
