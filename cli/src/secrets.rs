@@ -12,6 +12,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use mef_crds::SecretEntry;
 use mef_pipeline::definition::{Definition, References};
+use mef_pipeline::hex;
 use mef_pipeline::preset::{GeneratedSecret, Issuer, PresetSecret};
 use mef_pipeline::secret::Secret;
 use ring::digest::{SHA256, digest};
@@ -205,9 +206,9 @@ fn read(path: &Path) -> Outcome<Option<Vec<u8>>> {
 fn make(shape: Option<GeneratedSecret>) -> Outcome<Vec<u8>> {
     let random = random_bytes()?;
     let text = match shape.unwrap_or(GeneratedSecret::Hex) {
-        GeneratedSecret::Hex => hex(&random),
+        GeneratedSecret::Hex => hex::encode(&random),
         GeneratedSecret::Whsec => format!("whsec_{}", STANDARD.encode(random)),
-        GeneratedSecret::UserPassword => format!("mef:{}", hex(&random)),
+        GeneratedSecret::UserPassword => format!("mef:{}", hex::encode(&random)),
     };
     Ok(text.into_bytes())
 }
@@ -219,7 +220,7 @@ pub(crate) fn another(preset: Option<&PresetSecret>) -> Outcome<Vec<u8>> {
 
 /// 32 random bytes in hexadecimal: a token nobody guesses.
 pub(crate) fn random_token() -> Outcome<String> {
-    Ok(hex(&random_bytes()?))
+    Ok(hex::encode(&random_bytes()?))
 }
 
 fn random_bytes() -> Outcome<[u8; 32]> {
@@ -228,8 +229,4 @@ fn random_bytes() -> Outcome<[u8; 32]> {
         .fill(&mut bytes)
         .map_err(|_| Failure::Unreachable("the system gives no random bytes".to_owned()))?;
     Ok(bytes)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::diagnostics::{Problem, has_errors};
+use crate::hex;
 use crate::manifest::messages::nearest;
 use crate::preset::Preset;
 use crate::secret::{Key, KeyRing, Secret};
@@ -114,12 +115,9 @@ impl Definition {
         }
         write_canonical(&value, &mut text);
         let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
-        digest
-            .as_ref()
-            .iter()
-            .take(6)
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        let mut hex = hex::encode(digest.as_ref());
+        hex.truncate(12);
+        hex
     }
 
     /// The secrets of this definition from what it refers to, and what is wrong with them (missing, empty: error;

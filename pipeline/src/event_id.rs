@@ -8,6 +8,8 @@ use std::collections::HashMap;
 
 use ring::digest::{Context, SHA256};
 
+use crate::hex;
+
 /// What one request's events have in common.
 #[derive(Clone, Copy, Debug)]
 pub struct Delivery<'a> {
@@ -55,7 +57,7 @@ pub fn event_ids(delivery: Delivery<'_>, items: &[Identity<'_>]) -> Vec<String> 
             frame.field(Some(&identity));
             frame.field(Some(&ordinal.to_be_bytes()));
             *ordinal += 1;
-            hex(&frame.finish())
+            hex::encode(&frame.finish())
         })
         .collect()
 }
@@ -67,13 +69,13 @@ pub fn request_id(source: &str, vendor_key: Option<&str>, body: &[u8]) -> String
     frame.text(Some(source));
     frame.text(vendor_key);
     frame.field(Some(body));
-    hex(&frame.finish())
+    hex::encode(&frame.finish())
 }
 
 /// SHA-256 in hexadecimal, as `bodySha256` has it.
 #[must_use]
 pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
-    hex(ring::digest::digest(&SHA256, bytes).as_ref())
+    hex::encode(ring::digest::digest(&SHA256, bytes).as_ref())
 }
 
 /// Fields with their length before them, so that no two different lists of fields are the same bytes.
@@ -106,16 +108,6 @@ impl Frame {
         out.copy_from_slice(self.0.finish().as_ref());
         out
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
-        text.push(char::from(DIGITS[usize::from(byte & 15)]));
-    }
-    text
 }
 
 #[cfg(test)]

@@ -31,6 +31,7 @@ pub mod check;
 
 // What several stages need.
 pub(crate) mod excerpt;
+pub mod hex;
 pub mod json;
 pub mod redact;
 pub mod time;

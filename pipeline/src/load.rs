@@ -175,7 +175,7 @@ fn made_up(definition: &Definition, index: usize, entry: &SecretEntry) -> Key {
         &ring::digest::SHA256,
         format!("made up for {usage} {index}").as_bytes(),
     );
-    let hex: String = bytes.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = crate::hex::encode(bytes.as_ref());
     let shape = definition
         .preset
         .secrets

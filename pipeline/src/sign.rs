@@ -5,6 +5,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use mef_crds::{TokenDecode, UrlVariant};
 
+use crate::hex;
 use crate::received::{Headers, Received};
 use crate::secret::{Key, KeyRing};
 use crate::time;
@@ -12,7 +13,7 @@ use crate::verify::primitive::{BodyDigest, CannotCheck, Check, Kind, Signed, Tok
 use crate::verify::signature::Shape;
 use crate::verify::template::{Content, Unrenderable};
 use crate::verify::value::{ValueSource, View};
-use crate::verify::{Alternative, UnusableKey, Verifier, encode, encode_base64, encode_hex};
+use crate::verify::{Alternative, UnusableKey, Verifier, encode, encode_base64};
 
 /// A request before it is signed. A value that is already there (a time, an id) is kept, so that a test can choose it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -214,7 +215,7 @@ impl Draft<'_> {
             Some(source) if self.read(source).is_none() => {
                 let seed = [self.now.to_string().as_bytes(), &self.request.body].concat();
                 let hash = ring::digest::digest(&ring::digest::SHA256, &seed);
-                self.put(source, &format!("msg_{}", &encode_hex(hash.as_ref())[..24]))
+                self.put(source, &format!("msg_{}", &hex::encode(hash.as_ref())[..24]))
             }
             _ => Ok(()),
         }

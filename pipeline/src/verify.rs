@@ -22,7 +22,7 @@ use jiff::Timestamp;
 use mef_crds::TimeUnit;
 
 pub use encoding::UnusableKey;
-pub(crate) use encoding::{encode, encode_base64, encode_hex, mac_key};
+pub(crate) use encoding::{encode, encode_base64, mac_key};
 pub use explain::{Attempt, Explanation, explain};
 
 use crate::diagnostics::Problem;

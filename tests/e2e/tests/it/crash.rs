@@ -81,7 +81,7 @@ fn every_answered_event_survives_kills_under_load_and_keeps_its_id() {
                         match post(&url, &zoom.headers(&body), &body) {
                             Some(answer) if answer.status == 200 => break,
                             Some(answer) => {
-                                assert_eq!(answer.status, 503, "only a queue that is down may refuse")
+                                assert_eq!(answer.status, 503, "only a queue that is down may refuse");
                             }
                             None => {
                                 unanswered.fetch_add(1, Ordering::Relaxed);
