@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use mef_pipeline::envelope::conformance::conform;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -123,6 +124,7 @@ impl Run {
 
     #[track_caller]
     pub(crate) fn json_lines(&self) -> Vec<Value> {
+        self.stdout.lines().for_each(check_mozdef);
         let parse =
             |line: &str| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error} in {line}"));
         self.stdout.lines().map(parse).collect()
@@ -284,4 +286,19 @@ pub(crate) fn example(path: &str) -> String {
             .join(path),
     )
     .unwrap()
+}
+
+/// Holds a MozDef message that a command printed, byte for byte, against MozDef's ingestion rules.
+fn check_mozdef(line: &str) {
+    #[derive(serde::Deserialize)]
+    struct Line<'a> {
+        #[serde(borrow)]
+        message: &'a serde_json::value::RawValue,
+    }
+    let Ok(Line { message }) = serde_json::from_str(line) else {
+        return;
+    };
+    if message.get().contains("\"hostname\"") {
+        conform(message.get().as_bytes()).unwrap_or_else(|faults| panic!("{faults:?} in {message}"));
+    }
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use mef_pipeline::dead_letter::Letter;
 use mef_pipeline::definition::{Definition, References};
+use mef_pipeline::envelope::conformance::conform;
 use mef_pipeline::pipeline::{Outcome, Prepared, process, reprocess};
 use mef_pipeline::preset::{GeneratedSecret, Preset};
 use mef_pipeline::received::Received;
@@ -120,7 +121,7 @@ fn letters(items: Vec<Prepared>) -> Vec<Letter> {
 #[test]
 fn a_replayed_event_is_the_event_that_would_have_been_delivered() {
     let nothing_is_valid = json!({"schemas": [{"inline": "false"}]});
-    let mut compared = 0;
+    let (mut compared, mut conforming) = (0, 0);
     for preset in Preset::all() {
         for format in ["MozDef", "CloudEvents", "Raw"] {
             let good = source(preset, &json!({"format": format}));
@@ -145,10 +146,18 @@ fn a_replayed_event_is_the_event_that_would_have_been_delivered() {
                     replayed.extend(messages(&again));
                 }
                 assert_eq!(replayed, at_first, "{} {} {format}", preset.name, example.event);
+                if format == "MozDef" {
+                    for (_, message) in &replayed {
+                        conform(message.as_bytes())
+                            .unwrap_or_else(|faults| panic!("{faults:?} in {message}"));
+                        conforming += 1;
+                    }
+                }
                 compared += replayed.len();
             }
         }
     }
+    println!("{compared} events compared, {conforming} MozDef messages conform");
     assert!(compared > 60, "only {compared} events were compared");
 }
 

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use mef_pipeline::envelope::conformance::conform;
 use mef_queue::{Delivery, Depth, Lane, Outgoing, Queue, QueueError, REASON, Receipt, SendError};
 use tokio::sync::watch;
 
@@ -56,13 +57,18 @@ impl TestQueue {
         self.calls.load(Ordering::SeqCst)
     }
 
-    /// What a lane holds, in the order it came.
+    /// What a lane holds, in the order it came. Whoever looks at events has each MozDef message among them checked.
     pub(crate) fn kept(&self, lane: Lane) -> Vec<Outgoing> {
         let kept = self.kept.lock().expect("no test panics under this lock");
-        kept.iter()
+        let kept: Vec<Outgoing> = kept
+            .iter()
             .filter(|(of, _)| *of == lane)
             .map(|(_, message)| message.clone())
-            .collect()
+            .collect();
+        if lane == Lane::Events {
+            check_mozdef(&kept);
+        }
+        kept
     }
 
     /// The reasons of the dead letters, in the order they came.
@@ -133,6 +139,19 @@ impl Queue for TestQueue {
     async fn change_visibility(&self, _: Lane, _: &str, _: Duration) -> Result<(), QueueError> {
         Err(not_here())
     }
+}
+
+/// Holds messages against MozDef's ingestion rules; other formats have no `hostname`.
+fn check_mozdef(messages: &[Outgoing]) {
+    let mut seen = 0;
+    for message in messages {
+        let value: serde_json::Value = serde_json::from_slice(&message.body).expect("a message is JSON");
+        if value.get("hostname").is_some() {
+            conform(&message.body).unwrap_or_else(|faults| panic!("{faults:?} in {value}"));
+            seen += 1;
+        }
+    }
+    println!("{seen} MozDef messages conform");
 }
 
 fn not_here() -> QueueError {
