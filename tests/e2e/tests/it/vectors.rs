@@ -5,8 +5,13 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
+use jiff::Timestamp;
+use mef_crds::Webhook;
 use mef_e2e::{Run, mef, repository};
 use mef_pipeline::preset::Preset;
+use mef_pipeline::secret::{Key, KeyRing, Secret};
+use mef_pipeline::sign::{UnsignedRequest, sign};
+use mef_pipeline::verify::Verifier;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -35,6 +40,9 @@ struct Vector {
     expect: Option<String>,
     #[serde(default)]
     query: BTreeMap<String, String>,
+    /// The request is to be taken as signed: somebody must sign it before it is a request.
+    #[serde(default)]
+    presigned: bool,
     expect_status: Option<u16>,
     expect_json: Option<Value>,
 }
@@ -64,30 +72,63 @@ impl Vector {
         format!("{source}\n---\n{secret}\n")
     }
 
-    fn request(&self) -> Value {
+    fn request(&self, preset: &Preset) -> Value {
         let query: Vec<_> = self
             .query
             .iter()
             .map(|(name, value)| format!("{name}={value}"))
             .collect();
-        let query = self
-            .url
-            .as_ref()
-            .and_then(|url| url.split_once('?'))
-            .map_or(query.join("&"), |(_, query)| query.to_owned());
+        let given = self.url.as_ref().and_then(|url| url.split_once('?'));
+        let query = given.map_or(query.join("&"), |(_, query)| query.to_owned());
         let url = if query.is_empty() {
             "/hook".to_owned()
         } else {
             format!("/hook?{query}")
         };
         let method = self.method.as_deref().unwrap_or("POST");
-        json!({"method": method, "url": url, "headers": self.headers, "body": self.body})
+        let headers = if self.presigned {
+            self.signed_headers(preset)
+        } else {
+            self.headers.clone()
+        };
+        json!({"method": method, "url": url, "headers": headers, "body": self.body})
+    }
+
+    fn signed_headers(&self, preset: &Preset) -> BTreeMap<String, String> {
+        let verifier =
+            Verifier::compile(&preset.verification, &Webhook::default()).expect("a preset compiles");
+        let key = |(index, secret): (usize, &String)| Key {
+            index,
+            usage: preset.secrets[0].usage.clone(),
+            secret: Secret::new(secret.as_bytes()),
+            not_before: None,
+            not_after: None,
+        };
+        let keys = KeyRing::new(self.secrets.iter().enumerate().map(key).collect());
+        let request = UnsignedRequest {
+            method: "POST".to_owned(),
+            path: "/hook".to_owned(),
+            query: String::new(),
+            headers: self.headers.clone().into_iter().collect(),
+            body: self.body.clone().into_bytes().into(),
+        };
+        let now = Timestamp::from_second(self.now.unwrap_or(NOW)).expect("a time");
+        sign(&verifier, &keys, &request, now)
+            .expect("it can be signed")
+            .headers()
+            .iter()
+            .cloned()
+            .collect()
     }
 
     fn explain(&self, preset: &Preset) -> Run {
         let folder = TempDir::new().expect("a folder");
         fs::write(folder.path().join("source.yaml"), self.manifests(preset)).expect("written");
-        fs::write(folder.path().join("request.json"), self.request().to_string()).expect("written");
+        fs::write(
+            folder.path().join("request.json"),
+            self.request(preset).to_string(),
+        )
+        .expect("written");
         let at = self.now.unwrap_or(NOW).to_string();
         mef(
             folder.path(),
