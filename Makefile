@@ -23,7 +23,7 @@ build: ## Build the mef binary (target/debug/mef in the cache folder)
 
 .PHONY: test
 test: tools ## What a contributor runs: every test, on real parts
-	cargo test --workspace --no-fail-fast
+	cargo test --locked --workspace --no-fail-fast
 
 .PHONY: vectors
 vectors: ## The published signature vectors; MEF_VECTORS=<file>[:<file>] adds files of the same format
@@ -36,9 +36,9 @@ soak: tools ## What takes long: 100 kills under load, longer property tests
 .PHONY: lint
 lint: $(TOOLS)/bin/cargo-deny ## Format, clippy with warnings as errors, generated files, bans, licences, sources
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy --locked --workspace --all-targets -- -D warnings
 	cargo run --quiet --package mef-crds --bin crdgen -- --check crds
-	$(TOOLS)/bin/cargo-deny --offline check bans licenses sources
+	$(TOOLS)/bin/cargo-deny check bans licenses sources
 
 .PHONY: fmt
 fmt: ## Format the code
