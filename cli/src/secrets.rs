@@ -112,7 +112,7 @@ impl Vault<'_> {
         };
         let place = self.data.secret(&definition.namespace, name, key);
         if let Some(given) = self.given.iter().find(|given| is_for(given, name, key)) {
-            let value = files::read_bytes(&given.path)?;
+            let value = without_line_end(files::read_bytes(&given.path)?);
             if self.keeps
                 && let Some(place) = &place
             {
@@ -147,7 +147,7 @@ impl Vault<'_> {
             .data
             .made_mark(&definition.namespace, &known.name, &known.key);
         let value = match read(&place)? {
-            Some(value) => value,
+            Some(value) => without_line_end(value),
             None if self.keeps && can_be_made(definition, known.preset.as_ref()) => {
                 let value = make(known.preset.as_ref().and_then(|preset| preset.generate))?;
                 // The mark first: a mark without its secret means nothing, a secret without its mark would count as given.
@@ -201,6 +201,17 @@ fn read(path: &Path) -> Outcome<Option<Vec<u8>>> {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(files::unreadable(path, &error)),
     }
+}
+
+/// Editors and `echo` end a file with a line end; no vendor's secret does.
+fn without_line_end(mut value: Vec<u8>) -> Vec<u8> {
+    if value.last() == Some(&b'\n') {
+        value.pop();
+        if value.last() == Some(&b'\r') {
+            value.pop();
+        }
+    }
+    value
 }
 
 fn make(shape: Option<GeneratedSecret>) -> Outcome<Vec<u8>> {

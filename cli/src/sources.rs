@@ -1,6 +1,7 @@
 //! FILEs → compiled sources, with everything that is wrong with them, each problem at its place. The secrets of this machine
 //! are no part of it: see `secrets.rs`.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -63,6 +64,8 @@ pub(crate) struct Wishes<'a> {
     pub(crate) public_url: Option<&'a str>,
     /// Whether samples are run.
     pub(crate) samples: bool,
+    /// How bad it is that two sources have one path: it stops who serves them on one address.
+    pub(crate) shared_path: Option<Level>,
 }
 
 impl Loaded {
@@ -76,7 +79,7 @@ impl Loaded {
             files::read(arguments)?,
             Wishes {
                 public_url,
-                samples: false,
+                ..Wishes::default()
             },
         );
         loaded.secrets_come_later();
@@ -114,6 +117,10 @@ impl Loaded {
                     checked,
                 });
             }
+        }
+        if let Some(level) = wishes.shared_path {
+            problems.extend(shared_paths(&sources, level));
+            problems.extend(shared_queues(&sources));
         }
         let place = |problem: &Problem| order.iter().position(|file| Some(file) == problem.file.as_ref());
         problems.sort_by_key(|problem| (place(problem), problem.line, problem.column));
@@ -184,6 +191,56 @@ pub(crate) fn styled(problem: &Problem, paint: impl Fn(Style, &str) -> String) -
 pub(crate) fn names(arguments: &[PathBuf]) -> String {
     let names: Vec<_> = arguments.iter().map(|path| path.display().to_string()).collect();
     names.join(", ")
+}
+
+/// Sources at the path of an earlier one.
+fn shared_paths(sources: &[Compiled], level: Level) -> Vec<Problem> {
+    let field = "spec.webhook.path";
+    let told = |path: &str, first: String| Problem {
+        level,
+        ..Problem::error(field, format!("the path {path:?} is already that of {first}")).help(
+            "`mef dev` serves all sources on one address: give one of the two another spec.webhook.path",
+        )
+    };
+    shared(sources, field, |source| Some(source.path()), told)
+}
+
+/// Sources with the `queue.name` of an earlier one. Here every source has a folder of its own, so it is a warning.
+fn shared_queues(sources: &[Compiled]) -> Vec<Problem> {
+    let field = "spec.queue.name";
+    let named = |source: &Source| source.definition().spec.queue.as_ref()?.name.clone();
+    shared(sources, field, named, |name, first| {
+        Problem::warning(field, format!("the queue {name:?} is already that of {first}"))
+            .help("give one of the two another queue.name, unless they run in different places")
+    })
+}
+
+/// What two sources may not both have: told at the later one, with the place of the earlier.
+fn shared(
+    sources: &[Compiled],
+    field: &str,
+    value: impl Fn(&Source) -> Option<String>,
+    told: impl Fn(&str, String) -> Problem,
+) -> Vec<Problem> {
+    let mut seen: BTreeMap<String, &Compiled> = BTreeMap::new();
+    let mut problems = Vec::new();
+    for compiled in sources {
+        let Some(value) = value(&compiled.source) else {
+            continue;
+        };
+        match seen.get(&value) {
+            Some(first) => {
+                let place = first.manifest.position(field);
+                let file = first.manifest.file().display();
+                let first = format!("{} in {file}:{}:{}", first.source.id(), place.line, place.column);
+                problems.push(compiled.manifest.locate(told(&value, first)));
+            }
+            None => {
+                seen.insert(value, compiled);
+            }
+        }
+    }
+    problems
 }
 
 fn texts_of(inputs: Vec<Input>) -> (Vec<SourceText>, Vec<Problem>) {

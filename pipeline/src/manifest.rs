@@ -22,6 +22,7 @@ use position::Positions;
 use yaml::Chunk;
 
 pub use position::Position;
+pub(crate) use position::position_of_pointer;
 pub use rules::Rules;
 
 /// A file's name, as problems name it, and its text.

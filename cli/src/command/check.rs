@@ -5,6 +5,8 @@ mod report;
 
 use std::path::PathBuf;
 
+use mef_pipeline::diagnostics::Level;
+
 use self::report::Report;
 use crate::failure::{Failure, Outcome};
 use crate::files;
@@ -49,6 +51,7 @@ impl Check {
             Wishes {
                 public_url: None,
                 samples: true,
+                shared_path: Some(Level::Warning),
             },
         );
         if self.print_merged && !mef_pipeline::diagnostics::has_errors(&loaded.problems) {

@@ -64,7 +64,7 @@ pub(crate) struct Replay {
     /// Only what came in before
     #[arg(long, value_name = "TIME")]
     until: Option<Moment>,
-    /// Only this event, by its whole id, or the queue's own number of the message; may be given several times
+    /// Only this event, by its id or at least its first 8 digits, or by the queue's own number of the message; may be given several times
     #[arg(long, value_name = "ID")]
     id: Vec<String>,
     /// Only dead letters for which this VRL expression is true

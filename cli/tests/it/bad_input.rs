@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use crate::support::{Dev, Place, example};
+use crate::support::{Dev, Place, Run};
 
 /// A sound source, to be spoiled.
 const SOURCE: &str = "\
@@ -92,7 +92,7 @@ fn an_expression_that_does_not_compile() {
     refused(
         &format!("{SOURCE}  transform: |\n    .a = 1\n    .b = nope(.a)\n"),
         "11:10",
-        &["spec.transform", "undefined function"],
+        &["spec.transform", "undefined function `nope`"],
     );
 }
 
@@ -109,9 +109,23 @@ fn a_filter_that_is_not_boolean() {
 fn an_invalid_schema() {
     refused(
         &format!("{SOURCE}  schemas: [{{inline: 'type: strin'}}]\n"),
-        "9:14",
+        "9:23",
         &["spec.schemas[0]", "strin"],
     );
+}
+
+#[test]
+fn an_invalid_schema_is_told_at_its_own_line() {
+    let json =
+        "{\n          \"properties\": {\n            \"a/b\": {\"type\": \"strin\"}\n          }\n        }";
+    let yaml = "type: object\n        properties:\n          a:\n            anyOf: [{}, {type: strin}]";
+    for (text, place) in [(json, "13:21"), (yaml, "14:26")] {
+        refused(
+            &format!("{SOURCE}  schemas:\n    - inline: |\n        {text}\n"),
+            place,
+            &["spec.schemas[0].inline", "strin"],
+        );
+    }
 }
 
 #[test]
@@ -266,43 +280,6 @@ fn a_queue_held_by_another_process() {
 }
 
 #[test]
-fn a_damaged_segment() {
-    let folder = Place::with(&[("source.yaml", &example("zoom/zoom-source.yaml"))]);
-    let dev = Dev::start(&folder, &["source.yaml"]);
-    for _ in 0..3 {
-        folder.mef(["send", "source.yaml", "user.created"]).exits(0);
-    }
-    assert_eq!(dev.stop(), 0);
-    let lane = folder.path().join(".mef/queues/default/zoom/events");
-    let segment = std::fs::read_dir(&lane)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .find(|path| path.extension().is_some_and(|extension| extension == "log"))
-        .unwrap();
-    let mut bytes = std::fs::read(&segment).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 0xff;
-    std::fs::write(&segment, bytes).unwrap();
-    let name = segment.file_name().unwrap().to_str().unwrap();
-    // Who writes must not go on over it; who reads passes it over and says so.
-    let run = folder.mef([
-        "dev",
-        "source.yaml",
-        "--listen",
-        "127.0.0.1:0",
-        "--page",
-        "127.0.0.1:0",
-    ]);
-    run.exits(3).says(name).says("damaged at byte");
-    let run = folder
-        .mef(["tail", "--no-follow", "-o", "json"])
-        .exits(0)
-        .says(name)
-        .says("damaged at byte");
-    assert_eq!(run.json_lines().len(), 2);
-}
-
-#[test]
 fn a_given_secret_that_no_source_asks_for() {
     let folder = Place::with(&[("source.yaml", SOURCE), ("token", "x")]);
     let run = folder.mef([
@@ -318,23 +295,36 @@ fn a_given_secret_that_no_source_asks_for() {
     run.exits(2).says("zom").says("zoom-webhook/secretToken");
 }
 
+/// Starts `mef dev` on a folder that it must refuse.
+fn dev_refuses(folder: &Place, code: i32) -> Run {
+    let ports = ["--listen", "127.0.0.1:0", "--page", "127.0.0.1:0"];
+    folder
+        .mef(["dev", "a.yaml", "b.yaml"].iter().chain(&ports))
+        .exits(code)
+}
+
 #[test]
 fn two_sources_at_one_path() {
     let other = SOURCE
         .replace("name: zoom}", "name: other}")
         .replace("provider: zoom", "provider: zoom\n    path: /zoom");
     let folder = Place::with(&[("a.yaml", SOURCE), ("b.yaml", &other)]);
-    let run = folder.mef([
-        "dev",
-        "a.yaml",
-        "b.yaml",
-        "--listen",
-        "127.0.0.1:0",
-        "--page",
-        "127.0.0.1:0",
-    ]);
-    run.exits(1)
-        .says("/zoom")
-        .says("default/zoom")
-        .says("default/other");
+    let place = "EventSource default/other: spec.webhook.path: the path \"/zoom\" is already that of default/zoom in a.yaml:5:3";
+    // Elsewhere each may have an address of its own.
+    folder
+        .mef(["check", "a.yaml", "b.yaml"])
+        .exits(0)
+        .says(&format!("b.yaml:7:5: warning: {place}"));
+    dev_refuses(&folder, 1).says(&format!("b.yaml:7:5: error: {place}"));
+}
+
+#[test]
+fn two_sources_with_one_queue() {
+    let source = format!("{SOURCE}  queue: {{name: mine}}\n");
+    let other = source.replace("name: zoom}", "name: other}");
+    let folder = Place::with(&[("a.yaml", &source), ("b.yaml", &other)]);
+    folder.mef(["check", "a.yaml", "b.yaml"]).exits(0).says(
+        "b.yaml:9:11: warning: EventSource default/other: spec.queue.name: the queue \"mine\" is already that of \
+         default/zoom in a.yaml:9:11",
+    );
 }

@@ -66,11 +66,20 @@ fn a_made_secret_stays_and_a_pasted_one_is_taken_while_it_runs() {
     let dev = Dev::start(&place, &["zoom.yaml"]);
     assert_eq!(std::fs::read(&file).unwrap(), made);
     assert!(dev.log().contains("A STAND-IN"), "{}", dev.log());
-    std::fs::write(&file, "the-vendors-own").unwrap();
+    std::fs::write(&file, "the-vendors-own\r\n").unwrap();
     dev.until("the pasted secret is read", || {
         dev.log().contains("secrets were read again")
     });
-    place.mef(["send", "zoom.yaml", "user.created"]).exits(0);
+    place.write("exact.txt", "the-vendors-own");
+    place
+        .mef([
+            "send",
+            "zoom.yaml",
+            "user.created",
+            "--secret",
+            "zoom-webhook=@exact.txt",
+        ])
+        .exits(0);
     assert_eq!(dev.stop(), 0);
     let dev = Dev::start(&place, &["zoom.yaml"]);
     assert!(
@@ -85,13 +94,24 @@ fn a_made_secret_stays_and_a_pasted_one_is_taken_while_it_runs() {
 fn a_given_secret_is_kept_so_that_send_finds_it() {
     let place = Place::with(&[
         ("zoom.yaml", &example("zoom/zoom-source.yaml")),
-        ("token.txt", "given-token"),
+        // As an editor or echo leaves it.
+        ("token.txt", "given-token\n"),
+        ("exact.txt", "given-token"),
     ]);
     let dev = Dev::start(&place, &["zoom.yaml", "--secret", "zoom-webhook=@token.txt"]);
     let kept = place.path().join(".mef/secrets/default/zoom-webhook/secretToken");
     assert_eq!(std::fs::read_to_string(&kept).unwrap(), "given-token");
     assert_eq!(mode(&kept), 0o600);
     place.mef(["send", "zoom.yaml", "user.created"]).exits(0);
+    place
+        .mef([
+            "send",
+            "zoom.yaml",
+            "user.created",
+            "--secret",
+            "zoom-webhook=@exact.txt",
+        ])
+        .exits(0);
     assert!(!dev.log().contains("given-token"), "{}", dev.log());
 }
 
@@ -151,6 +171,19 @@ fn a_source_can_come_while_it_runs() {
         dev.log().contains(&format!("http://{}/github", dev.listen))
     });
     place.mef(["send", "sources/github.yaml", "push"]).exits(0);
+    let reloaded = || dev.log().matches("reloaded:").count();
+    assert_eq!(
+        reloaded(),
+        1,
+        "nothing is said of what is as before\n{}",
+        dev.log()
+    );
+    place.write("sources/github.yaml", &format!("{GITHUB}# nothing new\n"));
+    dev.until("it says that it looked", || {
+        dev.log()
+            .contains("every definition and every secret is the same")
+    });
+    assert_eq!(reloaded(), 2, "{}", dev.log());
     assert_eq!(dev.stop(), 0);
 }
 

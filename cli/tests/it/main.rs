@@ -8,6 +8,7 @@
 mod bad_input;
 mod check;
 mod dev;
+mod disk;
 mod explain;
 mod general;
 mod presets;

@@ -118,6 +118,11 @@ fn a_replay_takes_what_was_asked_for() {
             .unwrap()
     };
     assert_eq!(matched(&["--reason", "oversize"]), 0);
+    // As `mef dlq ls` shows it.
+    let id = place.mef(["dlq", "ls"]).exits(0).stdout;
+    let id = id.lines().last().unwrap().split(' ').next().unwrap();
+    assert_eq!(matched(&["--id", id]), 1);
+    assert_eq!(matched(&["--id", "000000000000"]), 0);
     assert_eq!(matched(&["--since", "1h"]), 1);
     assert_eq!(matched(&["--until", "1h"]), 0);
     assert_eq!(matched(&["--filter", ".event.event == \"user.created\""]), 1);

@@ -53,7 +53,11 @@ fn find<'a>(
             format!("{field}.key"),
             format!("the Secret {name:?} has no key {key:?}"),
         )
-        .help(format!("its keys: {}", known.join(", "))));
+        .help(if known.is_empty() {
+            "it holds no key that could be read".to_owned()
+        } else {
+            format!("its keys: {}", known.join(", "))
+        }));
     };
     if secret.is_empty() {
         return Err(Problem::error(

@@ -15,7 +15,7 @@ pub(super) fn problems(field: &str, program: &str, list: DiagnosticList) -> Vec<
 fn problem(field: &str, program: &str, diagnostic: &Diagnostic) -> Problem {
     let label = place(&diagnostic.labels);
     let mut problem = explain_left_out(field, program, diagnostic).unwrap_or_else(|| {
-        let problem = Problem::error(field, sentence(diagnostic));
+        let problem = Problem::error(field, sentence(program, diagnostic));
         match help(&diagnostic.notes) {
             Some(help) => problem.help(help),
             None => problem,
@@ -61,9 +61,15 @@ fn place(labels: &[Label]) -> Option<&Label> {
         .or(labels.first())
 }
 
-/// Message and labels as one sentence on one line.
-fn sentence(diagnostic: &Diagnostic) -> String {
+/// Message and labels as one sentence on one line. VRL does not name the function it does not know.
+fn sentence(program: &str, diagnostic: &Diagnostic) -> String {
     let mut sentence = diagnostic.message.clone();
+    if sentence.contains("undefined function")
+        && let Some(call) = place(&diagnostic.labels).and_then(|label| program.get(label.span.range()))
+    {
+        let named = format!("undefined function `{}`", called_name(call));
+        sentence = sentence.replace("undefined function", &named);
+    }
     for label in &diagnostic.labels {
         if !label.message.is_empty() && !sentence.contains(&label.message) {
             sentence.push_str("; ");

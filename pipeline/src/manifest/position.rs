@@ -249,6 +249,29 @@ impl Positions {
     }
 }
 
+/// Where a JSON pointer leads inside a JSON or YAML text: the key, or the start of a list's element. `None` where the text
+/// has no such place.
+pub(crate) fn position_of_pointer(text: &str, pointer: &str) -> Option<Position> {
+    let positions = Positions::of(Chunk { first_line: 1, text });
+    let root = positions.nodes.first()?;
+    let (mut place, mut current) = (root.at, 0);
+    for step in pointer.split('/').skip(1) {
+        let step = step.replace("~1", "/").replace("~0", "~");
+        (place, current) = match &positions.nodes.get(current)?.content {
+            Content::Scalar { .. } => return None,
+            Content::List(elements) => {
+                let element = *elements.get(step.parse::<usize>().ok()?)?;
+                (positions.nodes.get(element)?.at, element)
+            }
+            Content::Map(entries) => {
+                let entry = entries.iter().find(|entry| entry.key == step)?;
+                (entry.at, entry.value)
+            }
+        };
+    }
+    Some(place)
+}
+
 /// The parser says where the first line that is not blank starts, less the indentation that is no part of the text.
 fn in_block(at: Position, text: &str, line: u32, column: u32) -> Position {
     let blank = text.lines().take_while(|line| line.trim().is_empty()).count();

@@ -14,6 +14,7 @@ use crate::definition::{Definition, ResolvedSchema};
 use crate::diagnostics::Problem;
 use crate::excerpt::shorten;
 use crate::json::SchemaTape;
+use crate::manifest::position_of_pointer;
 
 /// The name under which a document refers to itself.
 const DOCUMENT: &str = "mef:///schema";
@@ -34,11 +35,14 @@ pub(super) fn rules(definition: &Definition) -> Result<Vec<Rule>, Vec<Problem>> 
             None => Ok(None),
             Some(rule) => Match::compile(rule, &format!("{field}.match")).map(Some),
         };
-        let text = match definition.spec.schemas.get(index) {
-            Some(SchemaRule { inline: Some(_), .. }) => format!("{field}.inline"),
-            _ => format!("{field}.configMapRef"),
+        let inline = match definition.spec.schemas.get(index) {
+            Some(SchemaRule { inline, .. }) => inline.as_deref(),
+            None => None,
         };
-        let validator = compile(schema, &mut registries).map_err(|problem| problem.at_field(&text));
+        let validator = compile(schema, &mut registries).map_err(|refusal| match inline {
+            Some(text) => refusal.inside(&format!("{field}.inline"), text),
+            None => refusal.at_field(&format!("{field}.configMapRef")),
+        });
         match (matches, validator) {
             (Ok(matches), Ok(validator)) => rules.push(Rule { matches, validator }),
             (matches, validator) => {
@@ -92,6 +96,8 @@ impl<'a> Registries<'a> {
 struct Refusal {
     message: String,
     help: Option<String>,
+    /// The part of the document that it is about, as a JSON pointer, where that is known.
+    pointer: Option<String>,
 }
 
 impl Refusal {
@@ -99,7 +105,13 @@ impl Refusal {
         Self {
             message: message.into(),
             help: None,
+            pointer: None,
         }
+    }
+
+    fn about(mut self, pointer: impl Into<String>) -> Self {
+        self.pointer = Some(pointer.into());
+        self
     }
 
     fn help(mut self, help: impl Into<String>) -> Self {
@@ -111,6 +123,19 @@ impl Refusal {
         let problem = Problem::error(field, self.message);
         match self.help {
             Some(help) => problem.help(help),
+            None => problem,
+        }
+    }
+
+    /// With the line and column inside the schema's own text.
+    fn inside(self, field: &str, text: &str) -> Problem {
+        let place = self
+            .pointer
+            .as_deref()
+            .and_then(|pointer| position_of_pointer(text, pointer));
+        let problem = self.at_field(field);
+        match place {
+            Some(place) => problem.at(place.line, place.column),
             None => problem,
         }
     }
@@ -205,6 +230,10 @@ fn check_schema(part: &Value, dialect: Dialect, pointer: &str) -> Result<(), Ref
 
 fn invalid_schema(error: &ValidationError<'_>, pointer: &str) -> Refusal {
     let place = error.instance_path().as_str();
+    refused_by_its_draft(error, place, pointer).about(format!("{pointer}{place}"))
+}
+
+fn refused_by_its_draft(error: &ValidationError<'_>, place: &str, pointer: &str) -> Refusal {
     let value = error.instance().to_string();
     let value = shorten(&value, 80);
     let at = if place.is_empty() && pointer.is_empty() {

@@ -9,6 +9,9 @@ use mef_queue::Delivery;
 
 use super::found::Found;
 
+/// The fewest digits that name an event by the beginning of its id.
+const SHORTEST_BEGINNING: usize = 8;
+
 /// Judges a letter's frame: whether to take it, or why that cannot be said.
 pub type FrameFilter = Arc<dyn Fn(&Letter) -> Result<bool, String> + Send + Sync>;
 
@@ -23,7 +26,7 @@ pub struct Select {
     pub until: Option<Timestamp>,
     /// Refused by one of these definitions. A message without a frame names none.
     pub definitions: Vec<String>,
-    /// One of these events, or messages by the queue's own name.
+    /// One of these events, by the id or its first 8 digits or more; or messages by the queue's own name.
     pub ids: Vec<String>,
     /// The frame is one the filter takes. A message without a frame is not taken.
     pub filter: Option<FrameFilter>,
@@ -41,7 +44,10 @@ impl Select {
             filter,
         } = self;
         let at = came_in(delivery, found);
-        let named = |id: &String| *id == delivery.message_id || Some(id.as_str()) == found.event_id();
+        let named = |id: &String| {
+            let event = found.event_id();
+            *id == delivery.message_id || event.is_some_and(|event| begins(event, id))
+        };
         let plain = (reasons.is_empty() || reasons.contains(&found.reason()))
             && since.is_none_or(|since| at >= since)
             && until.is_none_or(|until| at < until)
@@ -53,6 +59,11 @@ impl Select {
             _ => Ok(plain),
         }
     }
+}
+
+/// A short beginning is more likely the queue's own name of a message.
+fn begins(event: &str, id: &str) -> bool {
+    event == id || id.len() >= SHORTEST_BEGINNING && event.starts_with(id)
 }
 
 fn came_in(delivery: &Delivery, found: &Found) -> Timestamp {

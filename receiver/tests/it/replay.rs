@@ -232,6 +232,16 @@ async fn each_condition_of_a_selection_counts() {
         ),
         ("one id", 1, select(&|o| o.select.ids = vec![id.clone()])),
         (
+            "the first eight digits of an id",
+            1,
+            select(&|o| o.select.ids = vec![id[..8].to_owned()]),
+        ),
+        (
+            "fewer digits",
+            0,
+            select(&|o| o.select.ids = vec![id[..7].to_owned()]),
+        ),
+        (
             "an unknown id",
             0,
             select(&|o| o.select.ids = vec!["no".to_owned()]),

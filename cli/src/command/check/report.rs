@@ -200,13 +200,8 @@ pub(super) fn read_letters(path: &Path) -> Outcome<Vec<Letter>> {
     let lines = bytes.split(|byte| *byte == b'\n').enumerate();
     let full = lines.filter(|(_, line)| !line.iter().all(u8::is_ascii_whitespace));
     full.map(|(index, line)| {
-        Letter::decode(line).map_err(|error| {
-            Failure::Wrong(format!(
-                "{}:{}: not a dead letter: {error}",
-                path.display(),
-                index + 1
-            ))
-        })
+        Letter::decode(line)
+            .map_err(|error| Failure::Wrong(format!("{}:{}: {error}", path.display(), index + 1)))
     })
     .collect()
 }

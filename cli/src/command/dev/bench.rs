@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use mef_pipeline::definition::References;
-use mef_pipeline::diagnostics::{Problem, has_errors};
+use mef_pipeline::diagnostics::{Level, Problem, has_errors};
+use mef_pipeline::secret::KeyRing;
 use mef_pipeline::source::Source;
 use mef_queue::file::FileQueue;
 use mef_receiver::{Route, Table};
@@ -40,7 +41,17 @@ pub(super) struct Bench {
 pub(super) struct AtWork {
     pub(super) source: Arc<Source>,
     pub(super) secrets: Vec<Known>,
+    pub(super) keys: Arc<KeyRing>,
     pub(super) file: PathBuf,
+}
+
+impl AtWork {
+    /// Whether it has the same secrets as another; when they are valid is part of the definition.
+    pub(super) fn has_secrets_of(&self, other: &Self) -> bool {
+        let (own, others) = (self.keys.all(), other.keys.all());
+        let mut pairs = own.iter().zip(others);
+        own.len() == others.len() && pairs.all(|(one, other)| one.secret.expose() == other.secret.expose())
+    }
 }
 
 /// What can be put to work.
@@ -107,6 +118,7 @@ impl Bench {
         let wishes = Wishes {
             public_url: self.public_url.as_deref(),
             samples: true,
+            shared_path: Some(Level::Error),
         };
         let mut loaded = Loaded::compile(inputs, wishes);
         loaded.secrets_come_later();
@@ -172,14 +184,15 @@ impl Bench {
         }
         let Compiled { source, manifest, .. } = compiled;
         let queue = self.queue(&source)?;
-        let source = Arc::new(source);
+        let (source, keys) = (Arc::new(source), Arc::new(keys));
         let file = manifest.file().to_owned();
-        let route = Route::new(source.clone(), Arc::new(keys), queue);
+        let route = Route::new(source.clone(), keys.clone(), queue);
         Ok(Some((
             route,
             AtWork {
                 source,
                 secrets,
+                keys,
                 file,
             },
         )))

@@ -90,7 +90,7 @@ pub(super) fn print_source(at_work: &AtWork, running: &Running, output: Output) 
     }
     lines.extend(at_work.secrets.iter().map(|secret| secret_text(secret, title)));
     if !source.preset().setup.is_empty() {
-        lines.push(format!("  Set-up at {title}:"));
+        lines.push("  Set-up:".to_owned());
     }
     for (index, step) in source.preset().setup.iter().enumerate() {
         lines.push(paragraph(

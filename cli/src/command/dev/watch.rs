@@ -85,35 +85,48 @@ impl Watch {
         self.receiver.reload(table);
         let before = by_id(&self.sources);
         let after = by_id(&sources);
+        let mut changed = false;
         for (id, source) in &after {
-            let new = source.source.digest();
-            match before.get(id).map(|old| old.source.digest()) {
-                Some(old) if old == new => {
-                    tracing::info!(
-                        source = id,
-                        definition = new,
-                        "reloaded: the definition is the same, secrets were read again"
-                    );
-                }
-                Some(old) => {
-                    tracing::info!(
-                        source = id,
-                        was = old,
-                        definition = new,
-                        "reloaded: a new definition serves"
-                    );
-                }
-                None => {
-                    tracing::info!(source = id, definition = new, "reloaded: a new source serves");
-                    // Whoever read stdout until now may be gone; the source serves all the same.
-                    let _ = setup_text::print_source(source, &self.running, self.output);
-                }
-            }
+            changed |= self.tell_of(id, before.get(id), source);
         }
         for id in before.keys().filter(|id| !after.contains_key(*id)) {
             tracing::info!(source = id, "reloaded: the source is gone; its queue stays");
+            changed = true;
+        }
+        if !changed {
+            tracing::info!("reloaded: every definition and every secret is the same");
         }
         self.sources = sources;
+    }
+
+    /// Says what is new about a source; nothing, and `false`, where nothing is.
+    fn tell_of(&self, id: &str, before: Option<&AtWork>, source: &AtWork) -> bool {
+        let new = source.source.digest();
+        match before {
+            Some(before) if before.source.digest() != new => {
+                let old = before.source.digest();
+                tracing::info!(
+                    source = id,
+                    was = old,
+                    definition = new,
+                    "reloaded: a new definition serves"
+                );
+            }
+            Some(before) if !before.has_secrets_of(source) => {
+                tracing::info!(
+                    source = id,
+                    definition = new,
+                    "reloaded: the definition is the same, secrets were read again"
+                );
+            }
+            Some(_) => return false,
+            None => {
+                tracing::info!(source = id, definition = new, "reloaded: a new source serves");
+                // Whoever read stdout until now may be gone; the source serves all the same.
+                let _ = setup_text::print_source(source, &self.running, self.output);
+            }
+        }
+        true
     }
 }
 

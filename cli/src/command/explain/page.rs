@@ -118,6 +118,11 @@ fn attempt(attempt: &Attempt) -> String {
     if let Some(signed) = &attempt.signed {
         text.push_str(&format!("\n    the bytes that were signed ({}):\n", signed.len()));
         text.push_str(&indented("      ", &printable(signed)));
+        if signed.ends_with('\n') && !attempt.matched {
+            text.push_str(
+                "\n    they end with a line end: was it sent, or did an editor add it to the captured body?",
+            );
+        }
     }
     text
 }
