@@ -188,6 +188,36 @@ fn a_source_can_come_while_it_runs() {
 }
 
 #[test]
+fn logs_are_json_lines_and_ctrl_c_is_a_clean_end() {
+    let place = Place::with(&[("zoom.yaml", &example("zoom/zoom-source.yaml"))]);
+    let dev = Dev::start(&place, &["zoom.yaml"]);
+    place.mef(["send", "zoom.yaml", "user.created"]).exits(0);
+    place
+        .mef(["send", "zoom.yaml", "user.created", "--tamper", "body"])
+        .exits(1);
+    place.write("zoom.yaml", "broken: [\n");
+    dev.until("the mistake is told", || dev.log().contains("not reloaded"));
+    let file = place.path().join("dev.log");
+    let announced = place.path().join(".mef/dev.json");
+    assert_eq!(dev.stop_with("-INT"), 0);
+    assert!(!announced.exists(), "nobody is sent to a process that is gone");
+    let log = std::fs::read_to_string(file).unwrap();
+    let logged = log.split_once(".mef/dev.json\n").unwrap().1;
+    let lines: Vec<serde_json::Value> = logged
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error} in {line}")))
+        .collect();
+    assert!(lines.len() >= 4, "{log}");
+    for line in &lines {
+        assert!(line["timestamp"].is_string() && line["level"].is_string() && line["message"].is_string());
+    }
+    assert_eq!(
+        (&lines[1]["status"], &lines[1]["reason"]),
+        (&401.into(), &"mismatch".into())
+    );
+}
+
+#[test]
 fn the_page_asks_for_its_token_and_the_sources_listener_has_none_of_it() {
     let place = Place::with(&[("zoom.yaml", &example("zoom/zoom-source.yaml"))]);
     let dev = Dev::start(&place, &["zoom.yaml"]);

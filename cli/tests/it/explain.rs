@@ -52,6 +52,18 @@ fn the_secret_that_matched_is_named_and_the_dead_letter_shown() {
 }
 
 #[test]
+fn a_line_end_that_an_editor_added_to_the_body_is_pointed_out() {
+    let place = place();
+    let explain = |body: &str| {
+        let arguments = ["explain", "sources.yaml", "--request", "-"];
+        place.mef_reads(arguments, &request(body)).exits(1).stdout
+    };
+    let hint = "they end with a line end: was it sent";
+    assert!(explain("Hello, World!!\n").contains(hint));
+    assert!(!explain("Hello, World!!").contains(hint));
+}
+
+#[test]
 fn why_no_secret_matched_is_told_with_the_bytes_that_were_signed() {
     let place = place();
     let run = place.mef_reads(

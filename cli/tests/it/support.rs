@@ -225,9 +225,15 @@ impl Dev {
 
     /// Asks it to stop, and waits for its exit code.
     #[track_caller]
-    pub(crate) fn stop(mut self) -> i32 {
+    pub(crate) fn stop(self) -> i32 {
+        self.stop_with("-TERM")
+    }
+
+    /// The same with another signal.
+    #[track_caller]
+    pub(crate) fn stop_with(mut self, signal: &str) -> i32 {
         let asked = Command::new("kill")
-            .args(["-TERM", &self.child.id().to_string()])
+            .args([signal, &self.child.id().to_string()])
             .status()
             .unwrap();
         assert!(asked.success());
