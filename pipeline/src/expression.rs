@@ -10,6 +10,7 @@
 //! A definition without programs never builds a VRL value: [`Event::unchanged`].
 
 mod convert;
+mod depth;
 mod fixed_zone;
 pub mod functions;
 mod input;

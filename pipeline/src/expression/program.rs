@@ -23,7 +23,7 @@ use vrl::path::PathPrefix;
 use vrl::value::kind::Collection;
 use vrl::value::{Kind, Secrets, Value};
 
-use super::{functions, problems};
+use super::{depth, functions, problems};
 use crate::dead_letter::Detail;
 use crate::diagnostics::Problem;
 
@@ -32,9 +32,6 @@ pub const MAX_STEPS: u32 = 200_000;
 
 /// How many of those pass between two looks at the caller's clock.
 const STEPS_BETWEEN_CHECKS: u32 = 64;
-
-/// How deep brackets may stand in each other: the compiler recurses, and no program for people is deeper.
-const MAX_NESTING: usize = 64;
 
 /// The longest sentence taken over from VRL, which may quote the event.
 const MAX_MESSAGE_CHARS: usize = 500;
@@ -59,10 +56,14 @@ pub(super) struct Left {
 impl Program {
     /// Compiles a program whose `.` is an object of any shape.
     pub(super) fn compile(field: &str, text: &str, config: CompileConfig) -> Result<Self, Vec<Problem>> {
-        if let Some(byte) = too_deep(text) {
+        if let Some(byte) = depth::too_deep(text) {
             let (line, column) = problems::position(text, byte);
-            let message = format!("brackets are nested more than {MAX_NESTING} deep");
-            return Err(vec![Problem::error(field, message).at(line, column)]);
+            let message = format!("the program is nested more than {} deep", depth::MAX_DEPTH);
+            let problem = Problem::error(field, message).at(line, column);
+            return Err(vec![problem.help(
+                "each bracket counts, and each operator of one expression: take it apart into several assignments, or \
+                 write includes([\"a\", \"b\"], .event) in place of many ==",
+            )]);
         }
         let functions = functions::allowed();
         let external = ExternalEnv::new_with_kind(Kind::any_object(), metadata_kind());
@@ -182,23 +183,6 @@ pub(super) fn assigned_below<'a>(program: &'a Compiled, name: &'a str) -> impl I
             let mut segments = target.path.segments.iter().map(ToString::to_string);
             (segments.next()? == name).then(|| segments.next()).flatten()
         })
-}
-
-/// Byte of the first bracket that is nested too deep. Brackets in strings count too: a program with that many is
-/// refused although it might compile, which is better than a compiler out of stack.
-fn too_deep(text: &str) -> Option<usize> {
-    let mut depth = 0_usize;
-    for (at, byte) in text.bytes().enumerate() {
-        match byte {
-            b'(' | b'[' | b'{' => depth += 1,
-            b')' | b']' | b'}' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        if depth > MAX_NESTING {
-            return Some(at);
-        }
-    }
-    None
 }
 
 /// VRL names places as byte offsets (` at (4:20)`); line and column stand beside the message.

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use pretty_assertions::assert_eq;
 use proptest::prelude::*;
 
+use super::depth::MAX_DEPTH;
 use super::*;
 use crate::json::Document;
 
@@ -227,6 +228,37 @@ fn what_the_compiler_warns_of_is_kept() {
 fn brackets_without_end_do_not_exhaust_the_stack() {
     let problem = transform_problem(&format!(".a = {}1", "(".repeat(60_000)));
     assert!(problem.message.contains("nested more than"), "{problem}");
+}
+
+#[test]
+fn the_deepest_program_fits_the_stack_of_a_worker_thread() {
+    let deep = MAX_DEPTH - 1;
+    let programs = [
+        vec![".a == 1"; deep / 2].join(" || "),
+        "!".repeat(deep) + "true",
+        "(".repeat(deep) + "true" + &")".repeat(deep),
+        "if true { ".repeat(deep) + "true" + &" }".repeat(deep),
+        "if .a == 2 { true } ".to_owned() + &"else if .a == 2 { true } ".repeat(deep / 2 - 1),
+        "[".repeat(deep) + &"]".repeat(deep),
+    ];
+    // What tokio gives its workers, of which a request at work has used some.
+    let worker = std::thread::Builder::new().stack_size(2 * 1024 * 1024 - 256 * 1024);
+    let run = move || {
+        for program in programs {
+            let done = transform(&format!("x = {program}\n.b = 2"), r#"{"a":1}"#);
+            assert_eq!(
+                done.map(|(event, _)| event),
+                Ok(r#"{"a":1,"b":2}"#.to_owned()),
+                "{}",
+                &program[..40]
+            );
+        }
+    };
+    worker
+        .spawn(run)
+        .expect("a thread")
+        .join()
+        .expect("no program fails");
 }
 
 // Filters.

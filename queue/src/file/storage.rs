@@ -123,7 +123,7 @@ impl Storage for Disk {
                 // The lock is what counts; on a full disk the next one is told `unknown`.
                 let _ = FileExt::write_all_at(&file, pid.as_bytes(), 0)
                     .and_then(|()| file.set_len(pid.len() as u64));
-                Ok(Lock::Held(Box::new(file)))
+                Ok(Lock::Held(Box::new(Held(file))))
             }
             Err(TryLockError::WouldBlock) => {
                 let text = std::fs::read_to_string(path).unwrap_or_default();
@@ -136,6 +136,17 @@ impl Storage for Disk {
             }
             Err(TryLockError::Error(error)) => Err(error),
         }
+    }
+}
+
+/// A lock that is let go at once. Closing the file would not do while a program that is just being started still has a
+/// copy of it.
+struct Held(File);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // Closing lets go too, if later.
+        let _ = self.0.unlock();
     }
 }
 
