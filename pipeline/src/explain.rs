@@ -123,11 +123,12 @@ pub struct EventExplanation {
 }
 
 /// What one stage said of one event.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct StageVerdict {
     /// The stage's name.
     pub stage: &'static str,
-    /// `passed`, `failed`, `dropped`, `none` (the definition has no such stage) or `not reached`.
+    /// `passed`, `failed`, `dropped`, `none` (the definition has no such stage) or `not reached`; of a challenge also
+    /// `answered`.
     pub verdict: &'static str,
 }
 
@@ -195,25 +196,36 @@ pub fn explain_letter(
     Ok(prepared.into_iter().map(|item| event(source, item)).collect())
 }
 
+/// What `parse`, `validate`, `filter`, `transform` and `envelope` said of an event, in this order.
+#[must_use]
+pub fn verdicts(source: &Source, item: &Prepared) -> Vec<StageVerdict> {
+    match item {
+        Prepared::Event(_) => stages(source, None),
+        Prepared::DeadLetter(letter) => stages(source, Some((&letter.stage, "failed"))),
+        Prepared::Filtered => stages(source, Some(("filter", "dropped"))),
+    }
+}
+
 fn event(source: &Source, item: Prepared) -> EventExplanation {
+    let stages = verdicts(source, &item);
     match item {
         Prepared::Event(message) => EventExplanation {
             outcome: "deliver",
-            stages: stages(source, None),
+            stages,
             id: Some(message.id().to_owned()),
             message: serde_json::from_slice(message.body()).ok(),
             dead_letter: None,
         },
         Prepared::DeadLetter(letter) => EventExplanation {
             outcome: "dead-letter",
-            stages: stages(source, Some((&letter.stage, "failed"))),
+            stages,
             id: Some(letter.event_id.clone()),
             message: None,
             dead_letter: Some(letter),
         },
         Prepared::Filtered => EventExplanation {
             outcome: "filter",
-            stages: stages(source, Some(("filter", "dropped"))),
+            stages,
             id: None,
             message: None,
             dead_letter: None,

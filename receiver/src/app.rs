@@ -22,6 +22,7 @@ use crate::body::{self, Held, Refusal, Unread};
 use crate::connections::Seat;
 use crate::deliver::{Courier, NotKept, Patience};
 use crate::metrics::{Stage, Tally, Unavailability};
+use crate::observe::{Sketch, Told};
 use crate::server::Receiver;
 use crate::table::Route;
 
@@ -52,7 +53,7 @@ async fn receive(State(receiver): State<Arc<Receiver>>, request: axum::extract::
         tally,
     };
     match take(&work, &head, body).await {
-        Err(verdict) => work.finish(verdict, 0),
+        Err(verdict) => work.finish(verdict, 0, None),
         Ok((received, held)) => {
             let route = work.route.clone();
             let task = receiver.tasks().spawn(work.run(received, held));
@@ -115,10 +116,19 @@ impl Work {
     async fn run(self, received: Received, held: Held) -> Response<Body> {
         let bytes = received.body.len();
         let metrics = self.tally.metrics();
-        metrics.stage(Stage::Receive, self.tally.started().elapsed().as_secs_f64());
+        let receive = self.tally.started().elapsed();
+        metrics.stage(Stage::Receive, receive.as_secs_f64());
+        let mut sketch = self
+            .receiver
+            .observer()
+            .map(|_| Box::new(Sketch::begin(&received, receive)));
         let begun = Instant::now();
         let outcome = self.judge(received).await;
-        metrics.stage(Stage::Process, begun.elapsed().as_secs_f64());
+        let process = begun.elapsed();
+        metrics.stage(Stage::Process, process.as_secs_f64());
+        if let Some(sketch) = &mut sketch {
+            sketch.judged(process);
+        }
         let verdict = match outcome {
             None => {
                 self.receiver.report_defect(self.route.id(), &self.request_id);
@@ -130,10 +140,15 @@ impl Work {
                 if let Some(index) = accepted.key_index {
                     metrics.secret_matched(index);
                 }
-                self.keep(&accepted.items, Arc::new(held)).await
+                let begun = Instant::now();
+                let verdict = self.keep(&accepted.items, Arc::new(held)).await;
+                if let Some(sketch) = &mut sketch {
+                    sketch.kept(&self.route, &accepted, &verdict, begun.elapsed());
+                }
+                verdict
             }
         };
-        self.finish(verdict, bytes)
+        self.finish(verdict, bytes, sketch)
     }
 
     /// The pipeline's judgement; `None` when it panicked. What it said then may hold a part of the body and is not logged.
@@ -192,7 +207,7 @@ impl Work {
     }
 
     /// Counts, logs and answers.
-    fn finish(self, verdict: Verdict, bytes: usize) -> Response<Body> {
+    fn finish(self, verdict: Verdict, bytes: usize, sketch: Option<Box<Sketch>>) -> Response<Body> {
         let result = verdict.result();
         let mut response = answers::answer(&self.route, verdict);
         // Whoever has an answer in hand finds its line in the log.
@@ -210,6 +225,18 @@ impl Work {
             bytes,
             "request"
         );
+        if let Some(observer) = self.receiver.observer() {
+            let told = Told {
+                route: &self.route,
+                request_id: &self.request_id,
+                at: self.receiver.clock().now(),
+                body_bytes: bytes,
+                status: response.status().as_u16(),
+                result,
+                total: self.tally.started().elapsed(),
+            };
+            observer.record(Sketch::finish(sketch.map(|sketch| *sketch), &told));
+        }
         self.tally.end(result);
         response
     }

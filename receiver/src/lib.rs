@@ -24,6 +24,7 @@ pub mod table;
 pub mod clock;
 pub mod limits;
 pub mod metrics;
+pub mod observe;
 mod quiet;
 mod tasks;
 
@@ -33,5 +34,6 @@ pub mod replay;
 pub use admin::Admin;
 pub use clock::{Clock, FixedClock, SystemClock};
 pub use limits::Limits;
+pub use observe::Observer;
 pub use server::{Drained, Receiver, serve};
 pub use table::{Route, Table, TableError};

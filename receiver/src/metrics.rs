@@ -6,6 +6,7 @@
 //! Labels are sources of the configuration and words of enums, never anything a sender chose.
 
 mod labels;
+mod laws;
 mod queues;
 mod tally;
 
@@ -25,6 +26,7 @@ use queues::QueueGauges;
 
 pub use labels::EventResult;
 pub(crate) use labels::{RequestResult, Stage, Unavailability};
+pub use laws::{Laws, Terms};
 pub(crate) use tally::Tally;
 
 use crate::clock::Clock;
@@ -43,6 +45,8 @@ type Histograms<S> = Family<S, Histogram, fn() -> Histogram>;
 /// Every metric of one receiver.
 pub struct Metrics {
     registry: Registry,
+    /// The same counters once more: those the laws are about, and no others.
+    lawful: Registry,
     received: Family<BySource, Counter>,
     requests: Family<RequestLabels, Counter>,
     in_flight: Family<BySource, Gauge>,
@@ -67,6 +71,7 @@ impl Metrics {
         let histogram: fn() -> Histogram = || Histogram::new(BUCKETS);
         let mut metrics = Self {
             registry: Registry::with_prefix("mef"),
+            lawful: Registry::default(),
             received: Family::default(),
             requests: Family::default(),
             in_flight: Family::default(),
@@ -86,6 +91,7 @@ impl Metrics {
             queues: QueueGauges::default(),
         };
         metrics.register();
+        metrics.register_laws();
         metrics
     }
 

@@ -1,7 +1,7 @@
 //! What runs: the sources' listener and the admin listener, and what they share.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -18,6 +18,7 @@ use crate::connections::{Listening, listen};
 use crate::deliver::NotKept;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
+use crate::observe::Observer;
 use crate::quiet::Quiet;
 use crate::request_id::RequestIds;
 use crate::table::Table;
@@ -33,6 +34,7 @@ pub struct Receiver {
     metrics: Arc<Metrics>,
     request_ids: RequestIds,
     tasks: Tasks,
+    observer: OnceLock<Arc<Observer>>,
     not_kept: Quiet,
     defects: Quiet,
 }
@@ -51,6 +53,7 @@ impl Receiver {
             metrics,
             request_ids: RequestIds::new(),
             tasks: Tasks::new(),
+            observer: OnceLock::new(),
             not_kept: Quiet::default(),
             defects: Quiet::default(),
         })
@@ -100,6 +103,16 @@ impl Receiver {
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.ready.load(Ordering::Acquire)
+    }
+
+    /// From now on this observer is told every answered request; without one nothing is remembered of any. A receiver has
+    /// one at most: `false` when it had one already.
+    pub fn observe(&self, observer: Arc<Observer>) -> bool {
+        self.observer.set(observer).is_ok()
+    }
+
+    pub(crate) fn observer(&self) -> Option<&Arc<Observer>> {
+        self.observer.get()
     }
 
     pub(crate) fn limits(&self) -> &Limits {

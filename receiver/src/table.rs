@@ -27,6 +27,8 @@ struct Facts {
     definition: Option<HeaderValue>,
     max_body_bytes: usize,
     ack_budget: Duration,
+    /// What the preset says of requests, as text in lower case.
+    words: String,
 }
 
 impl Route {
@@ -45,6 +47,7 @@ impl Route {
             definition: HeaderValue::from_str(source.digest()).ok(),
             max_body_bytes: source.max_body_bytes(),
             ack_budget: source.ack_budget(),
+            words: words(&source),
         });
         Self {
             source,
@@ -101,6 +104,33 @@ impl Route {
     pub(crate) fn ack_budget(&self) -> Duration {
         self.facts.ack_budget
     }
+
+    /// Whether the definition reads or keeps a header of this name (in lower case).
+    pub(crate) fn speaks_of(&self, header: &str) -> bool {
+        let part_of_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        let words = self.facts.words.as_bytes();
+        self.facts.words.match_indices(header).any(|(at, found)| {
+            let before = at.checked_sub(1).and_then(|before| words.get(before));
+            let behind = words.get(at + found.len());
+            ![before, behind]
+                .into_iter()
+                .flatten()
+                .any(|byte| part_of_name(*byte))
+        })
+    }
+}
+
+/// The parts of a preset that name headers, as one text: a header that is read stands in it by its name.
+fn words(source: &Source) -> String {
+    let preset = source.preset();
+    let parts = serde_json::json!([
+        preset.verification,
+        preset.challenges,
+        preset.keep_headers,
+        preset.event,
+        preset.vendor_key,
+    ]);
+    parts.to_string().to_ascii_lowercase()
 }
 
 /// All sources at work, by path.

@@ -208,7 +208,8 @@ impl Frame {
 
 /// A body of unknown shape without secrets. One that is gzip and holds a secret is kept unpacked: packed again it would
 /// be other bytes anyway, and a replay tells gzip by its first bytes.
-fn without_secrets<'a>(bytes: &'a [u8], redactor: &Redactor) -> Cow<'a, [u8]> {
+#[must_use]
+pub fn without_secrets<'a>(bytes: &'a [u8], redactor: &Redactor) -> Cow<'a, [u8]> {
     if !bytes.starts_with(GZIP) {
         return redactor.bytes(bytes);
     }

@@ -15,6 +15,7 @@ mod http;
 mod laws;
 mod limits;
 mod logs;
+mod observe;
 mod reload;
 mod replay;
 mod support;
