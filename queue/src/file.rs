@@ -313,7 +313,12 @@ impl FileQueue {
 
 /// Why this message will never be taken.
 fn refusal(message: &Outgoing, limit: usize) -> Option<SendError> {
-    let Outgoing { body, attributes } = message;
+    let Outgoing {
+        body,
+        attributes,
+        // Every message is kept: this queue remembers no ids.
+        deduplication_id: _,
+    } = message;
     let refused = if body.len() > limit {
         format!(
             "its body has {} bytes, the queue takes {limit} (queue.maxMessageBytes)",

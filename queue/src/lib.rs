@@ -4,6 +4,9 @@
 //! events, and the dead letters (ours, and what a consumer received too often).
 
 pub mod file;
+pub mod name;
+#[cfg(feature = "nats")]
+pub mod nats;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,6 +20,8 @@ pub const EVENT_ID: &str = "mef-event-id";
 pub const REASON: &str = "mef-reason";
 /// Attribute that carries `namespace/name` of the source.
 pub const SOURCE: &str = "mef-source";
+/// What counts as the reason of a dead letter that has none: a consumer received it too often.
+pub const REDRIVE: &str = "redrive";
 
 /// Which of the two queues of a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -34,6 +39,8 @@ pub struct Outgoing {
     pub body: Vec<u8>,
     /// At most ten, as SQS takes no more.
     pub attributes: BTreeMap<String, String>,
+    /// A backend that remembers what it took keeps two messages with the same id once, for as long as it remembers.
+    pub deduplication_id: Option<String>,
 }
 
 /// Proof that a message is kept.
@@ -41,6 +48,8 @@ pub struct Outgoing {
 pub struct Receipt {
     /// The queue's own name of the message; for the embedded queue its sequence number.
     pub message_id: String,
+    /// The queue already had a message of this deduplication id and kept no second one; `message_id` is that one's.
+    pub duplicate: bool,
 }
 
 /// Why a message is not kept.

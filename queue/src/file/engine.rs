@@ -82,6 +82,7 @@ impl Engine {
                 .map(|result| match result {
                     Ok(sequence) => Ok(Receipt {
                         message_id: sequence.to_string(),
+                        duplicate: false,
                     }),
                     Err(message) => Err(SendError::Unavailable(message)),
                 });

@@ -191,5 +191,5 @@ impl Index {
 
 /// What a dead letter is counted under; what came by redrive carries no reason of ours.
 fn reason(message: &Message) -> &str {
-    message.reason.as_deref().unwrap_or("redrive")
+    message.reason.as_deref().unwrap_or(crate::REDRIVE)
 }

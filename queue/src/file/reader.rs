@@ -111,7 +111,10 @@ impl FileReader {
             depth.ready += page.len() as u64;
             if of == Lane::Dead {
                 for delivery in &page {
-                    let reason = delivery.attributes.get(REASON).map_or("redrive", String::as_str);
+                    let reason = delivery
+                        .attributes
+                        .get(REASON)
+                        .map_or(crate::REDRIVE, String::as_str);
                     *depth.by_reason.entry(reason.to_owned()).or_default() += 1;
                 }
             }

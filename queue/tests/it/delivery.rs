@@ -35,6 +35,7 @@ async fn what_was_kept_is_there_after_a_restart_in_order_with_body_and_attribute
         .map(|one| Outgoing {
             body: one.body.clone(),
             attributes: one.attributes.clone(),
+            deduplication_id: None,
         })
         .collect();
     assert_eq!(back, sent);

@@ -18,6 +18,7 @@ pub(crate) fn message(id: &str, body: impl Into<Vec<u8>>) -> Outgoing {
     Outgoing {
         body: body.into(),
         attributes: BTreeMap::from([(EVENT_ID.to_owned(), id.to_owned())]),
+        deduplication_id: None,
     }
 }
 

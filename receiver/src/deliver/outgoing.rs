@@ -22,20 +22,28 @@ pub(super) struct Pending {
 pub(super) struct Unfit(pub(super) String);
 
 impl Pending {
-    pub(super) fn event(index: usize, source: &str, message: &Message) -> Self {
+    /// `repetition` tells the deliveries of a replay from the first one: a queue that remembers ids would drop them.
+    pub(super) fn event(index: usize, source: &str, message: &Message, repetition: Option<&str>) -> Self {
+        let id = message.id();
         Self {
             index,
             lane: Lane::Events,
             outgoing: Outgoing {
                 body: message.body().to_vec(),
-                attributes: attributes([(EVENT_ID, message.id()), (SOURCE, source)]),
+                attributes: attributes([(EVENT_ID, id), (SOURCE, source)]),
+                deduplication_id: Some(match repetition {
+                    None => id.to_owned(),
+                    Some(repetition) => format!("{id}/{repetition}"),
+                }),
             },
             becomes: EventResult::Delivered,
         }
     }
 
     /// A message that was in the queue before.
-    pub(super) fn finished(outgoing: Outgoing) -> Self {
+    pub(super) fn finished(mut outgoing: Outgoing, repetition: &str) -> Self {
+        let id = outgoing.attributes.get(EVENT_ID);
+        outgoing.deduplication_id = id.map(|id| format!("{id}/{repetition}"));
         Self {
             index: 0,
             lane: Lane::Events,
@@ -52,6 +60,7 @@ impl Pending {
             outgoing: Outgoing {
                 body,
                 attributes: attributes(letter.attributes()),
+                deduplication_id: Some(format!("{}/dead/{}", letter.event_id, letter.attempts)),
             },
             becomes: EventResult::DeadLettered(letter.reason),
         })

@@ -111,6 +111,8 @@ fn reject_word(reason: RejectReason) -> &'static str {
 pub enum EventResult {
     /// It is in the queue.
     Delivered,
+    /// The queue had this very event already and kept no second one.
+    Duplicate,
     /// It is among the dead letters.
     DeadLettered(DeadReason),
     /// The filter dropped it.
@@ -121,6 +123,7 @@ impl EventLabels {
     pub(crate) fn new(source: Arc<str>, became: EventResult) -> Self {
         let (result, reason) = match became {
             EventResult::Delivered => ("delivered", "none"),
+            EventResult::Duplicate => ("duplicate", "none"),
             EventResult::DeadLettered(reason) => ("dead_lettered", reason.as_str()),
             EventResult::Filtered => ("filtered", "none"),
         };

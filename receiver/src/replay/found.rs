@@ -22,6 +22,7 @@ impl Found {
             return Ok(Self::Message(Outgoing {
                 body: delivery.body.clone(),
                 attributes: delivery.attributes.clone(),
+                deduplication_id: None,
             }));
         }
         Letter::decode(&delivery.body)

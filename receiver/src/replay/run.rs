@@ -253,10 +253,18 @@ impl Replay<'_> {
             dead_letter_undelivered: false,
             until,
         };
+        let attempts = match found {
+            Found::Letter(letter) => letter.attempts,
+            Found::Message(_) => 0,
+        };
+        let repetition = format!("{}/{attempts}", self.options.uid);
         match (plan, found) {
-            (Plan::Reprocessed(prepared), _) => self.courier.keep(prepared, patience).await,
+            (Plan::Reprocessed(prepared), _) => {
+                self.courier.keep_again(prepared, &repetition, patience).await
+            }
             (Plan::Resent, Found::Message(message)) => {
-                self.courier.resend(message.clone(), patience).await?;
+                let message = message.clone();
+                self.courier.resend(message, &repetition, patience).await?;
                 Ok(vec![EventResult::Delivered])
             }
             // Nothing is sent of what is left alone.
@@ -267,7 +275,7 @@ impl Replay<'_> {
     fn count(&mut self, results: &[EventResult]) {
         for result in results {
             match result {
-                EventResult::Delivered => self.counts.delivered += 1,
+                EventResult::Delivered | EventResult::Duplicate => self.counts.delivered += 1,
                 EventResult::DeadLettered(_) => self.counts.failed_again += 1,
                 EventResult::Filtered => self.counts.filtered += 1,
             }

@@ -349,6 +349,7 @@ async fn a_message_a_consumer_could_not_use_is_resent_as_it_is() {
                 (SOURCE.to_owned(), OKTA.to_owned()),
             ]
             .into(),
+            deduplication_id: None,
         };
         let sent = bench.queue.send(Lane::Events, vec![message.clone()]).await;
         assert!(sent[0].is_ok());

@@ -135,6 +135,7 @@ impl Engine {
                         Outgoing {
                             body: record.body,
                             attributes: record.attributes,
+                            deduplication_id: None,
                         },
                     ));
                 }

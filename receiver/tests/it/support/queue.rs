@@ -94,6 +94,7 @@ impl Queue for TestQueue {
                     kept.push((lane, message));
                     Ok(Receipt {
                         message_id: kept.len().to_string(),
+                        duplicate: false,
                     })
                 }
                 Fate::Refuse => Err(SendError::Refused("told to".to_owned())),
