@@ -161,6 +161,7 @@ fn event(source: &Source, item: &Prepared, result: Option<EventResult>) -> Event
         (None, Prepared::Filtered) | (Some(EventResult::Filtered), _) => ("filtered", None, "not reached"),
         (None, _) => ("not-kept", None, "failed"),
         (Some(EventResult::Delivered), _) => ("delivered", None, "passed"),
+        (Some(EventResult::Duplicate), _) => ("duplicate", None, "passed"),
         (Some(EventResult::DeadLettered(reason)), _) => {
             ("dead-lettered", Some(reason), deliver_verdict(reason))
         }
