@@ -1,73 +1,120 @@
-//! Condition types and reasons: the closed list of words a status may use. Stable API.
+//! Condition types and reasons: the closed list of words a status may use. Stable API; `docs/conditions.md` says what each
+//! means and what to do.
 
 use std::fmt;
 
-/// The type of a condition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ConditionType {
-    /// Everything asked for is there.
-    Ready,
-    /// Nothing will change until somebody changes the object or what it refers to. Present only when true.
-    Stalled,
-    /// The spec is valid and its definition compiles.
-    Accepted,
-    /// Every Secret and ConfigMap it names exists and holds the key.
-    ReferencesResolved,
-}
-
-/// Why a condition has its value. `mef check` prints the one a cluster would show.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Reason {
-    /// Not looked at yet.
-    Pending,
-    /// Everything asked for is there.
-    Available,
-    /// The spec breaks a rule, or its definition does not compile.
-    InvalidSpec,
-    /// A Secret, ConfigMap or key is missing, or empty.
-    ReferenceNotFound,
-    /// A sample had another outcome than the one it expects.
-    SamplesFailed,
-}
-
-impl ConditionType {
-    /// The word in `status.conditions[].type`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Ready => "Ready",
-            Self::Stalled => "Stalled",
-            Self::Accepted => "Accepted",
-            Self::ReferencesResolved => "ReferencesResolved",
+/// Makes an enum of words with their texts, so that no list can forget one.
+macro_rules! words {
+    ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident,)+ }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum $name {
+            $($(#[$doc])* $variant,)+
         }
+
+        impl $name {
+            /// Every word, for documents and completeness tests.
+            pub const ALL: &[Self] = &[$(Self::$variant,)+];
+
+            /// The word as the status shows it.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => stringify!($variant),)+
+                }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    };
+}
+
+words! {
+    /// The type of a condition.
+    ConditionType {
+        /// Everything asked for is there. Always present.
+        Ready,
+        /// Work is under way. Present only when true.
+        Reconciling,
+        /// Nothing will change until somebody changes the object or what it refers to. Present only when true.
+        Stalled,
+        /// The spec is valid and its definition compiles. Always present.
+        Accepted,
+        /// Every Secret and ConfigMap it names exists and holds the key. Always present.
+        ReferencesResolved,
+        /// Queue and receiver are as the definition asks, on every replica. Always present.
+        Provisioned,
+        /// The URL is known, and answers where it was probed. Always present.
+        EndpointReady,
+        /// There are dead letters. Always present; it does not make the source unready.
+        DeadLettersPresent,
+        /// Changes are stopped by `spec.suspend`. Present only when true.
+        Suspended,
     }
 }
 
-impl Reason {
-    /// Every reason, for documents and completeness tests.
-    pub const ALL: [Self; 5] = [
-        Self::Pending,
-        Self::Available,
-        Self::InvalidSpec,
-        Self::ReferenceNotFound,
-        Self::SamplesFailed,
-    ];
-
-    /// The word in `status.conditions[].reason`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "Pending",
-            Self::Available => "Available",
-            Self::InvalidSpec => "InvalidSpec",
-            Self::ReferenceNotFound => "ReferenceNotFound",
-            Self::SamplesFailed => "SamplesFailed",
-        }
-    }
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+words! {
+    /// Why a condition has its value. `mef check` prints the one a cluster would show.
+    Reason {
+        /// Not looked at yet.
+        Pending,
+        /// Everything asked for is there.
+        Available,
+        /// The spec is valid and its definition compiles.
+        Valid,
+        /// Everything it names is there.
+        Resolved,
+        /// The spec breaks a rule, or its definition does not compile.
+        InvalidSpec,
+        /// A Secret, ConfigMap or key is missing, or empty.
+        ReferenceNotFound,
+        /// A sample had another outcome than the one it expects.
+        SamplesFailed,
+        /// The source has no `runtime`: nothing in the cluster runs it.
+        NoRuntime,
+        /// The source names a NATS cluster that the operator's configuration does not know.
+        UnknownCluster,
+        /// The first receiver and queue are being made.
+        Creating,
+        /// Another definition or other settings are being rolled out; the ones before still serve.
+        RollingOut,
+        /// Every replica runs the definition.
+        ReceiverAvailable,
+        /// The receiver's pods do not become ready.
+        ReceiverNotReady,
+        /// The rollout made no progress within its deadline.
+        ProgressDeadlineExceeded,
+        /// An object or stream of the source's name belongs to somebody else, or was changed so that it cannot be set right.
+        NotOwned,
+        /// The API server or an admission rule refused an object.
+        Refused,
+        /// The queue cannot be reached or read.
+        QueueUnavailable,
+        /// The Ingress or HTTPRoute is not accepted, or its API is not installed.
+        RouteNotAccepted,
+        /// Something went wrong that may pass; it is tried again.
+        ProgressingWithRetry,
+        /// The URL answers.
+        Answering,
+        /// The URL does not answer, or somebody else does.
+        ProbeFailed,
+        /// The URL was not asked: there is no route of ours, or it is not open to us.
+        NotProbed,
+        /// There are no dead letters.
+        Empty,
+        /// There are dead letters.
+        MessagesPresent,
+        /// The depth could not be read.
+        QueueUnreadable,
+        /// Being deleted.
+        Deleting,
+        /// Messages nobody has read keep the source from being deleted.
+        DeletionBlocked,
+        /// `spec.suspend` is set.
+        SuspendedBySpec,
     }
 }

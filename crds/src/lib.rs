@@ -8,17 +8,27 @@
 mod conditions;
 mod definitions;
 mod duration;
+mod runtime;
 mod schema;
 mod source;
+mod status;
 mod verification;
 
 pub use conditions::{ConditionType, Reason};
 pub use definitions::{EVENT_SOURCE_YAML, generate};
 pub use duration::{DurationText, InvalidDuration};
+pub use runtime::{
+    Autoscaling, ClusterQueue, ClusterRuntime, DeletionPolicy, GatewayRef, NatsQueue, Quantities, Resources,
+    Route, RouteTls, Runtime, Scheduling, SecretName, TaintEffect, Toleration, TolerationOperator,
+};
 pub use schema::{Equals, MatchRule, SchemaFallback, SchemaMode, SchemaRule};
 pub use source::{
-    ConfigMapKeyRef, EventSource, EventSourceSpec, EventSourceStatus, Expectation, ExpectedOutcome, Format,
-    MozDefFields, OnInvalid, QueueSettings, Sample, SecretEntry, SecretKeyRef, Severity, Webhook,
+    ConfigMapKeyRef, EventSource, EventSourceSpec, Expectation, ExpectedOutcome, Format, MozDefFields,
+    OnInvalid, QueueSettings, Sample, SecretEntry, SecretKeyRef, Severity, Webhook,
+};
+pub use status::{
+    DeadLetterStatus, DefinitionStatus, EndpointStatus, EventSourceStatus, QueueStatus, ReceiverStatus,
+    SamplesStatus,
 };
 pub use verification::{
     AllOf, BodyDigest, Digest, Encoding, Hash, Hmac, KeyEncoding, KeyedSignature, Primitive, Pubkey,
@@ -28,5 +38,14 @@ pub use verification::{
 
 /// The API group of every kind of this project.
 pub const GROUP: &str = "events.mozdef.io";
+/// The annotation whose new value asks for a look now; the value acted on stands in `status.lastHandledReconcileAt`.
+pub const RECONCILE_ANNOTATION: &str = "events.mozdef.io/reconcile";
+/// The annotation that ends a deletion although messages remain; its value is the number of messages that may be lost at
+/// most, or `all`.
+pub const FORCE_DELETE_ANNOTATION: &str = "events.mozdef.io/force-delete";
+/// The finalizer of a source with a runtime.
+pub const FINALIZER: &str = "events.mozdef.io/source";
+/// The field manager of everything the operator applies.
+pub const FIELD_MANAGER: &str = "events.mozdef.io/operator";
 /// The version served and stored today.
 pub const VERSION: &str = "v1alpha1";

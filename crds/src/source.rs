@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::duration::DurationText;
+use crate::runtime::{DeletionPolicy, Runtime};
 use crate::schema::{SchemaFallback, SchemaMode, SchemaRule};
+use crate::status::EventSourceStatus;
 use crate::verification::Verification;
 
 /// One source of events: how requests prove themselves, what a valid event is, and what becomes of it.
@@ -23,6 +24,8 @@ use crate::verification::Verification;
          : !has(oldSelf.queue) || !has(oldSelf.queue.name)"
     )
     .message("queue.name cannot be added, changed or removed once the source exists: what is in the old queue would be left behind"),
+    validation = Rule::new("has(self.runtime) || !has(oldSelf.runtime)").message("runtime cannot be removed once it is set: delete the source, which waits for its queue to be empty"),
+    validation = Rule::new("!has(self.runtime) || !has(self.queue) || !has(self.queue.maxReceiveCount)").message("queue.maxReceiveCount has no effect with JetStream, which gives a message back until it is acknowledged: remove it"),
 )]
 #[kube(
     group = "events.mozdef.io",
@@ -40,8 +43,12 @@ use crate::verification::Verification;
     printcolumn = r#"{"name":"Provider","type":"string","jsonPath":".spec.webhook.provider","description":"The preset in use; empty with a verification of one's own"}"#,
     printcolumn = r#"{"name":"Ready","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].status"}"#,
     printcolumn = r#"{"name":"Reason","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].reason"}"#,
+    printcolumn = r#"{"name":"Dead","type":"integer","jsonPath":".status.deadLetter.messages","description":"Dead letters"}"#,
     printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#,
-    printcolumn = r#"{"name":"Format","type":"string","jsonPath":".spec.format","priority":1}"#
+    printcolumn = r#"{"name":"URL","type":"string","jsonPath":".status.endpoint.url","priority":1}"#,
+    printcolumn = r#"{"name":"Definition","type":"string","jsonPath":".status.definition.serving","priority":1}"#,
+    printcolumn = r#"{"name":"Format","type":"string","jsonPath":".spec.format","priority":1}"#,
+    printcolumn = r#"{"name":"Message","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].message","priority":1}"#
 )]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct EventSourceSpec {
@@ -89,6 +96,16 @@ pub struct EventSourceSpec {
     /// The queue that holds the events, and the one for dead letters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue: Option<QueueSettings>,
+    /// Where the source runs in a cluster. Absent: only `mef dev` runs it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runtime: Option<Runtime>,
+    /// Stops changes, not traffic: what serves keeps serving, and the status still tells the depths. Default: false.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub suspend: bool,
+    /// What becomes of the queue when the source is deleted. It may change while the deletion waits. Default: `Delete`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "DeletionPolicy")]
+    pub deletion_policy: Option<DeletionPolicy>,
 }
 
 /// How the sender reaches us and proves itself. Exactly one of `provider` and `verification` is set.
@@ -322,20 +339,6 @@ pub struct QueueSettings {
     pub max_message_bytes: Option<u32>,
 }
 
-/// What became of the source.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct EventSourceStatus {
-    /// The generation these conditions speak of; -1 until the first look.
-    #[schemars(extend("default" = -1))]
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub observed_generation: Option<i64>,
-    /// The state, in the words of `ConditionType` and `Reason`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(schema_with = "conditions")]
-    pub conditions: Vec<Condition>,
-}
-
 /// An object of any shape: what a message has is the user's business, so the API server keeps what it does not know.
 fn any_object(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     schemars::json_schema!({
@@ -351,47 +354,5 @@ fn sample_headers(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         "type": "object",
         "maxProperties": 32,
         "additionalProperties": {"type": "string", "maxLength": 4096}
-    })
-}
-
-/// `metav1.Condition` with its bounds, which the generated type leaves out.
-fn conditions(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-    schemars::json_schema!({
-        "type": "array",
-        "maxItems": 16,
-        "x-kubernetes-list-type": "map",
-        "x-kubernetes-list-map-keys": ["type"],
-        "items": {
-            "type": "object",
-            "description": "One aspect of the state.",
-            "required": ["type", "status", "reason", "message", "lastTransitionTime"],
-            "properties": {
-                "type": {"type": "string", "maxLength": 316, "description": "Which aspect, as `Ready`."},
-                "status": {
-                    "type": "string",
-                    "enum": ["True", "False", "Unknown"],
-                    "description": "Whether it holds."
-                },
-                "reason": {
-                    "type": "string",
-                    "minLength": 1,
-                    "maxLength": 1024,
-                    "pattern": "^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$",
-                    "description": "Why, in one word of the documented list."
-                },
-                "message": {"type": "string", "maxLength": 32768, "description": "Why, for people."},
-                "lastTransitionTime": {
-                    "type": "string",
-                    "format": "date-time",
-                    "description": "When the status changed last."
-                },
-                "observedGeneration": {
-                    "type": "integer",
-                    "format": "int64",
-                    "minimum": 0,
-                    "description": "The generation this condition speaks of."
-                }
-            }
-        }
     })
 }

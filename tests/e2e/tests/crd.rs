@@ -210,7 +210,7 @@ fn a_user_sees_columns_category_and_manual(server: &ApiServer) {
         .collect();
     assert_eq!(
         lines[0],
-        ["NAME", "PROVIDER", "READY", "REASON", "AGE"],
+        ["NAME", "PROVIDER", "READY", "REASON", "DEAD", "AGE"],
         "{}",
         short.stderr
     );
