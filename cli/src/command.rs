@@ -6,7 +6,6 @@ mod dlq;
 mod explain;
 mod preset;
 mod queue;
-mod queue_settings;
 mod replay;
 mod send;
 mod tail;

@@ -40,7 +40,7 @@ pub struct Definition {
     pub name: String,
     /// Generation of the object; 0 outside a cluster. Not part of the digest.
     pub generation: i64,
-    /// The spec as written.
+    /// The spec as written, without what says where and whether it runs: another number of replicas is no other definition.
     pub spec: EventSourceSpec,
     /// The preset, or what stands for one where the source brings its own verification. Headers that `spec.schemas`
     /// compares are among those it keeps.
@@ -95,7 +95,7 @@ impl Definition {
                 namespace,
                 name: object.metadata.name.clone().unwrap_or_default(),
                 generation: object.metadata.generation.unwrap_or(0),
-                spec: spec.clone(),
+                spec: without_operation(spec),
                 preset,
                 documents,
                 schemas,
@@ -145,6 +145,15 @@ impl Definition {
     #[must_use]
     pub fn usage<'a>(&'a self, entry: &'a SecretEntry) -> &'a str {
         secrets::usage(entry, &self.preset).unwrap_or_default()
+    }
+}
+
+fn without_operation(spec: &EventSourceSpec) -> EventSourceSpec {
+    EventSourceSpec {
+        runtime: None,
+        suspend: false,
+        deletion_policy: None,
+        ..spec.clone()
     }
 }
 

@@ -25,11 +25,15 @@ pub mod clock;
 pub mod limits;
 pub mod metrics;
 pub mod observe;
+pub mod queue_settings;
 mod quiet;
 mod tasks;
 
 // Dead letters once more.
 pub mod replay;
+
+// One source in a pod.
+pub mod pod;
 
 pub use admin::Admin;
 pub use clock::{Clock, FixedClock, SystemClock};

@@ -28,6 +28,8 @@ use crate::tasks::Tasks;
 pub struct Receiver {
     table: ArcSwap<Table>,
     ready: AtomicBool,
+    /// Set while the queue was never reached.
+    waiting: AtomicBool,
     clock: Arc<dyn Clock>,
     limits: Limits,
     memory: Memory,
@@ -47,6 +49,7 @@ impl Receiver {
         Arc::new(Self {
             table: ArcSwap::from_pointee(table),
             ready: AtomicBool::new(false),
+            waiting: AtomicBool::new(false),
             clock,
             memory: Memory::new(limits.max_bytes_in_flight, metrics.bytes_in_flight.clone()),
             limits,
@@ -102,7 +105,17 @@ impl Receiver {
     /// Whether senders should be sent here: it serves and does not shut down.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.ready.load(Ordering::Acquire)
+        self.ready.load(Ordering::Acquire) && !self.waiting.load(Ordering::Acquire)
+    }
+
+    /// From now on it is not ready until [`Receiver::queue_is_there`]. It serves all the same: a sender is told to come back.
+    pub fn wait_for_queue(&self) {
+        self.waiting.store(true, Ordering::Release);
+    }
+
+    /// The queue was reached. When it is lost later the receiver stays ready: to say 503 is better than to be gone.
+    pub fn queue_is_there(&self) {
+        self.waiting.store(false, Ordering::Release);
     }
 
     /// From now on this observer is told every answered request; without one nothing is remembered of any. A receiver has

@@ -15,7 +15,6 @@ use similar::TextDiff;
 use tokio_util::sync::CancellationToken;
 
 use super::dlq::sentence;
-use super::queue_settings::settings;
 use crate::args::{DataArg, Moment, dead_reason, now};
 use crate::data::DataFolder;
 use crate::failure::{Failure, Outcome};
@@ -25,6 +24,7 @@ use crate::replaying::{self, Becomes, Kind, Line, Order, Replayed, Summary};
 use crate::running::{Running, client};
 use crate::secrets::{Vault, random_token};
 use crate::sources::{Compiled, Loaded, tell};
+use mef_receiver::queue_settings::settings;
 
 /// Take dead letters through the definition again
 ///

@@ -36,6 +36,13 @@ impl Connection {
         &self.client
     }
 
+    /// Connects anew, with the credentials that lie there now. What is in flight is told that the connection was lost.
+    pub async fn reconnect(&self) {
+        if let Err(error) = self.client.force_reconnect().await {
+            tracing::warn!(%error, "the NATS connection cannot be renewed");
+        }
+    }
+
     /// Whether the server can be asked now.
     #[must_use]
     pub fn is_up(&self) -> bool {

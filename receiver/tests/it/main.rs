@@ -15,7 +15,10 @@ mod http;
 mod laws;
 mod limits;
 mod logs;
+#[path = "../../../tests/bed/nats/server.rs"]
+mod nats_server;
 mod observe;
+mod pod;
 mod reload;
 mod replay;
 mod support;

@@ -11,11 +11,11 @@ use mef_pipeline::diagnostics::{Level, Problem, has_errors};
 use mef_pipeline::secret::KeyRing;
 use mef_pipeline::source::Source;
 use mef_queue::file::FileQueue;
+use mef_receiver::queue_settings::settings;
 use mef_receiver::{Route, Table};
 
 use super::Dev;
 use crate::args::SecretFile;
-use crate::command::queue_settings::settings;
 use crate::data::DataFolder;
 use crate::failure::{Failure, Outcome};
 use crate::files::{self, Input};

@@ -1,11 +1,12 @@
-//! A definition's queue, in the words of the queue crate.
+//! A definition's queue, in the words of the queue crate. Pure.
 
 use mef_crds::DurationText;
 use mef_pipeline::source::Source;
 use mef_queue::Settings;
 
 /// What the definition says about the queue; the rest as everywhere.
-pub(crate) fn settings(source: &Source) -> Settings {
+#[must_use]
+pub fn settings(source: &Source) -> Settings {
     let defaults = Settings::default();
     let wanted = source.definition().spec.queue.clone().unwrap_or_default();
     let duration = |text: Option<DurationText>| text.and_then(|text| text.to_duration().ok());

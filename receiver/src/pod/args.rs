@@ -1,0 +1,36 @@
+//! What a receiver in a pod is told: the operator writes these arguments.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Parser;
+
+/// Receives the events of one source and keeps them in JetStream.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "mef-receiver", version)]
+pub struct Args {
+    /// The folder with the definition: `definition.json`, or `definition.json.gz`
+    #[arg(long, value_name = "FOLDER")]
+    pub definition: PathBuf,
+    /// The folder with one folder per Secret, and a file per key in it
+    #[arg(long, value_name = "FOLDER")]
+    pub secrets: PathBuf,
+    /// Where senders are answered
+    #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8080")]
+    pub listen: SocketAddr,
+    /// Where probes and metrics are answered
+    #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8081")]
+    pub admin: SocketAddr,
+    /// The NATS server, or several separated by commas
+    #[arg(long, value_name = "URL")]
+    pub nats_url: String,
+    /// The folder with the NATS credentials
+    #[arg(long, value_name = "FOLDER")]
+    pub nats_credentials: Option<PathBuf>,
+    /// The prefix of inboxes the credentials allow
+    #[arg(long, value_name = "SUBJECT")]
+    pub nats_inbox_prefix: Option<String>,
+    /// How long requests are still taken after SIGTERM, while balancers learn of it
+    #[arg(long, value_name = "SECONDS", default_value_t = 5)]
+    pub drain_notice_seconds: u64,
+}
