@@ -8,6 +8,7 @@
 mod conditions;
 mod definitions;
 mod duration;
+mod parameters;
 mod runtime;
 mod schema;
 mod source;
@@ -17,6 +18,7 @@ mod verification;
 pub use conditions::{ConditionType, Reason};
 pub use definitions::{EVENT_SOURCE_YAML, generate};
 pub use duration::{DurationText, InvalidDuration};
+pub use parameters::{ParameterName, Parameters};
 pub use runtime::{
     Autoscaling, ClusterQueue, ClusterRuntime, DeletionPolicy, GatewayRef, NatsQueue, Quantities, Resources,
     Route, RouteTls, Runtime, Scheduling, SecretName, TaintEffect, Toleration, TolerationOperator,

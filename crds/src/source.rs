@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::duration::DurationText;
+use crate::parameters::Parameters;
 use crate::runtime::{DeletionPolicy, Runtime};
 use crate::schema::{SchemaFallback, SchemaMode, SchemaRule};
 use crate::status::EventSourceStatus;
@@ -111,7 +112,8 @@ pub struct EventSourceSpec {
 /// How the sender reaches us and proves itself. Exactly one of `provider` and `verification` is set.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[x_kube(
-    validation = Rule::new("has(self.provider) != has(self.verification)").message("exactly one of provider, verification must be set")
+    validation = Rule::new("has(self.provider) != has(self.verification)").message("exactly one of provider, verification must be set"),
+    validation = Rule::new("!has(self.trustedProxies) || (has(self.trustedHops) && self.trustedHops > 0)").message("trustedProxies needs trustedHops of at least 1: without a proxy of your own nothing in a header is believed")
 )]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Webhook {
@@ -134,9 +136,28 @@ pub struct Webhook {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 9, max = 512), regex(pattern = r"^https?://[^\s?#]+$"))]
     pub public_url: Option<String>,
-    /// The secrets the sender may use. Several for one use are valid at once, so that a rotation needs no pause.
+    /// The secrets the sender may use, or its public keys. Several for one use are valid at once, so that a rotation needs
+    /// no pause. Left out where the sender's keys are fetched from its own site, or its certificate is the proof.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(min = 1, max = 16))]
     pub secrets: Vec<SecretEntry>,
+    /// What the preset asks for besides secrets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parameters: Option<Parameters>,
+    /// How many proxies of your own stand between the sender and the receiver, each of which adds the address it was
+    /// called from to `X-Forwarded-For`. The sender's address is counted from the right of that list, so what a caller
+    /// puts there first changes nothing. Default: 0, the address of the connection itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 8), extend("format" = "int32"))]
+    pub trusted_hops: Option<u8>,
+    /// The addresses of the proxy that connects to the receiver, as CIDRs. Where they are set, `X-Forwarded-For` and a
+    /// client certificate in a header are believed of these peers only. Needed for client certificates in headers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(min = 1, max = 32),
+        inner(length(min = 2, max = 43), regex(pattern = r"^[0-9a-fA-F:.]+(/[0-9]{1,3})?$"))
+    )]
+    pub trusted_proxies: Vec<String>,
     /// How far a signed time may be from now, in both directions. Default: the preset's (mostly `300s`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tolerance: Option<DurationText>,

@@ -1,6 +1,7 @@
 //! Handshakes: a request and the preset's data in, the answer out. An answer never becomes a signing oracle, never
 //! carries unchecked text of the request, and no handshake is ever taken for an event.
 
+mod act;
 mod answer;
 mod compile;
 
@@ -9,12 +10,13 @@ use mef_crds::Encoding;
 use subtle::ConstantTimeEq as _;
 
 use crate::pipeline::{RejectReason, Rejection, Reply};
-use crate::preset::ChallengeAuth;
+use crate::preset::{ChallengeAuth, SetUpState};
 use crate::received::Received;
 use crate::secret::{Key, KeyRing};
 use crate::verify::pattern::Pattern;
 use crate::verify::value::{ValueSource, View};
 use crate::verify::{Verified, Verifier};
+use act::Act;
 use answer::Answer;
 
 /// The use of the secret that keyed answers are made with.
@@ -34,8 +36,10 @@ struct Handshake {
     query: Vec<String>,
     json: Vec<(String, serde_json::Value)>,
     json_has: Vec<String>,
+    state: Option<SetUpState>,
     auth: ChallengeAuth,
     guards: Vec<(ValueSource, Guard)>,
+    act: Option<Act>,
     answer: Answer,
 }
 
@@ -94,7 +98,7 @@ impl Challenges {
         let challenge = self
             .challenges
             .iter()
-            .find(|challenge| challenge.auth != ChallengeAuth::Verified && challenge.matches(&view))?;
+            .find(|challenge| challenge.auth != ChallengeAuth::Verified && challenge.matches(&view, keys))?;
         let mut key_index = None;
         if challenge.auth == ChallengeAuth::IfSigned && verifier.has_signature(&view) {
             match verifier.judge(&view, keys, now, &mut crate::verify::Trace::off()) {
@@ -121,7 +125,7 @@ impl Challenges {
         let challenge = self
             .challenges
             .iter()
-            .find(|challenge| challenge.auth == ChallengeAuth::Verified && challenge.matches(&view))?;
+            .find(|challenge| challenge.auth == ChallengeAuth::Verified && challenge.matches(&view, keys))?;
         let signing = Signing {
             keys,
             now,
@@ -150,8 +154,14 @@ impl Signing<'_> {
 }
 
 impl Handshake {
-    fn matches(&self, view: &View<'_>) -> bool {
-        view.received().method == self.method
+    fn matches(&self, view: &View<'_>, keys: &KeyRing) -> bool {
+        let state = match self.state {
+            None => true,
+            // A secret that is no longer or not yet valid is one: whoever set it decides what comes after it.
+            Some(SetUpState::NoSecretConfigured) => keys.all().iter().all(|key| key.usage != SIGNING),
+        };
+        state
+            && view.received().method == self.method
             && self
                 .headers
                 .iter()
@@ -185,9 +195,14 @@ impl Handshake {
                 reason: RejectReason::ChallengeGuard,
             });
         }
-        self.answer
-            .render(view, signing)
-            .map_err(|reason| Rejection { reason })
+        let action = self.act.as_ref().map(|act| act.read(view)).transpose();
+        let reply = action.and_then(|action| {
+            Ok(Reply {
+                action,
+                ..self.answer.render(view, signing)?
+            })
+        });
+        reply.map_err(|reason| Rejection { reason })
     }
 }
 

@@ -6,6 +6,7 @@
 mod custom;
 mod keys;
 mod limits;
+mod parameters;
 mod schemas;
 mod secrets;
 
@@ -83,6 +84,7 @@ impl Definition {
         let preset = match preset(spec) {
             Ok(preset) => {
                 secrets::check(&spec.webhook.secrets, &preset, &mut problems);
+                parameters::check(spec.webhook.parameters.as_ref(), &preset, &mut problems);
                 Some(schemas::keep_compared_headers(preset, spec, &mut problems))
             }
             Err(problem) => {

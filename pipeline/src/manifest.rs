@@ -351,7 +351,7 @@ fn event_source(value: &Value, rules: &Rules) -> Understood {
         Ok(source) => Some(Content::Source(Box::new(source))),
         Err(error) => {
             // The schema says the same with a place; only what it let pass needs saying.
-            if problems.is_empty() {
+            if !has_errors(&problems) {
                 problems.push(Problem::error("", error.to_string()));
             }
             None

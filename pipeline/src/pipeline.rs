@@ -18,7 +18,7 @@ use crate::source::Source;
 use crate::validate::validate;
 use crate::verify::verify;
 
-pub use outcome::{Accepted, Message, Outcome, Prepared, RejectReason, Rejection, Reply};
+pub use outcome::{Accepted, Action, Message, Outcome, Prepared, RejectReason, Rejection, Reply};
 pub use replay::{Unusable, reprocess};
 
 /// Takes a request through every stage.

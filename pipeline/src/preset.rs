@@ -6,7 +6,7 @@ mod load;
 
 use std::collections::BTreeMap;
 
-use mef_crds::{TimeUnit, Verification};
+use mef_crds::{ParameterName, TimeUnit, Verification};
 use serde::{Deserialize, Serialize};
 
 /// One provider.
@@ -26,6 +26,9 @@ pub struct Preset {
     pub setup: Vec<String>,
     /// The secrets the preset reads.
     pub secrets: Vec<PresetSecret>,
+    /// What it asks for besides secrets; `allowlist` in a requirement or guard stands for the topics or origins among them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parameters: Vec<PresetParameter>,
     /// How a request proves itself.
     pub verification: Verification,
     /// Request headers that are kept in messages and dead letters (lower case). Everything else is dropped.
@@ -71,6 +74,19 @@ pub struct PresetSecret {
     /// How a generated one must look, when the user may choose it. Default: 32 random bytes in hexadecimal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generate: Option<GeneratedSecret>,
+}
+
+/// One parameter a preset reads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PresetParameter {
+    /// The field of `spec.webhook.parameters`.
+    pub name: ParameterName,
+    /// What it is at the vendor and where to find it, in a sentence.
+    pub description: String,
+    /// Whether a source works without it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub optional: bool,
 }
 
 /// Who makes a secret up.
@@ -184,6 +200,9 @@ pub struct Challenge {
     /// function must have one, or anybody could have events signed by us.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub guard: BTreeMap<String, String>,
+    /// What must be done before it is answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub act: Option<Act>,
     /// The answer.
     pub respond: Respond,
 }
@@ -207,6 +226,31 @@ pub struct When {
     /// JSON pointers that must exist.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub json_has: Vec<String>,
+    /// How far the source is set up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<SetUpState>,
+}
+
+/// How far a source is set up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SetUpState {
+    /// It has no signing secret yet, valid or not.
+    NoSecretConfigured,
+}
+
+/// What must be done before a handshake is answered. Exactly one of `get` and `capture` is set.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Act {
+    /// A value source: the URL to call. Only in a handshake that is verified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub get: Option<String>,
+    /// An anchored regular expression the whole URL must match, host included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allow: Option<String>,
+    /// A value source: the signing secret, which the vendor tells on first use. Only while no secret is configured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capture: Option<String>,
 }
 
 /// Whether a handshake must be signed.
@@ -304,6 +348,34 @@ pub struct Example {
     /// The body, byte for byte.
     pub body: String,
 }
+
+impl Preset {
+    /// Whether the secret of this use comes by a handshake: a source starts without it.
+    #[must_use]
+    pub fn captures(&self, usage: &str) -> bool {
+        usage == crate::challenge::SIGNING
+            && self
+                .challenges
+                .iter()
+                .any(|challenge| challenge.act.as_ref().is_some_and(|act| act.capture.is_some()))
+    }
+
+    /// Whether a word of it stands for the values of a parameter.
+    pub(crate) fn reads_allowlist(&self) -> bool {
+        let guards = self
+            .challenges
+            .iter()
+            .flat_map(|challenge| challenge.guard.values());
+        self.verification
+            .require
+            .values()
+            .chain(guards)
+            .any(|text| text == ALLOWLIST)
+    }
+}
+
+/// In a requirement or guard: the topics or origins of the source.
+pub(crate) const ALLOWLIST: &str = "allowlist";
 
 #[cfg(test)]
 mod tests;

@@ -18,12 +18,23 @@ pub struct Received {
     pub headers: Headers,
     /// The body's bytes as sent, before any content encoding is undone.
     pub body: Bytes,
-    /// The peer's address, where known.
+    /// The address that the connection came from (behind a gateway: the address that called it), where known. What stands
+    /// in headers is not looked at here.
     pub peer: Option<IpAddr>,
+    /// The certificate that the client showed to a gateway of ours, which has checked it. Set only by an edge that is told so
+    /// outside the request's headers (the request context of an API gateway), never from anything a caller can write.
+    pub client_certificate: Option<ClientCertificate>,
     /// When the request was complete.
     pub at: Timestamp,
     /// Names the request in logs and dead letters: our own, never the sender's.
     pub request_id: String,
+}
+
+/// A client's certificate as PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientCertificate {
+    /// One certificate, the client's own, from `-----BEGIN CERTIFICATE-----` on.
+    pub pem: String,
 }
 
 /// Headers: names in lower case, values as bytes, repeated names kept in order.

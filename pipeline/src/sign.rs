@@ -13,7 +13,7 @@ use crate::verify::primitive::{BodyDigest, CannotCheck, Check, Kind, Signed, Tok
 use crate::verify::signature::Shape;
 use crate::verify::template::{Content, Unrenderable};
 use crate::verify::value::{ValueSource, View};
-use crate::verify::{Alternative, UnusableKey, Verifier, encode, encode_base64};
+use crate::verify::{Alternative, Requirement, UnusableKey, Verifier, encode, encode_base64};
 
 /// A request before it is signed. A value that is already there (a time, an id) is kept, so that a test can choose it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -187,13 +187,19 @@ impl Draft<'_> {
     }
 
     fn put_required(&mut self) -> Result<(), SignError> {
-        for (source, pattern) in &self.verifier.require {
-            if self.read(source).is_some_and(|value| pattern.matches(&value)) {
-                continue;
-            }
-            let value = pattern
-                .literal()
-                .ok_or_else(|| SignError::Required(source.clone()))?;
+        for (source, requirement) in &self.verifier.require {
+            let present = self.read(source);
+            let value = match requirement {
+                Requirement::Pattern(pattern)
+                    if present.as_deref().is_some_and(|value| pattern.matches(value)) =>
+                {
+                    continue;
+                }
+                Requirement::Pattern(pattern) => pattern.literal(),
+                Requirement::Allowlist if present.is_some() => continue,
+                Requirement::Allowlist => self.verifier.allowlist.first().map(String::as_str),
+            };
+            let value = value.ok_or_else(|| SignError::Required(source.clone()))?;
             self.put(source, value)?;
         }
         Ok(())
@@ -377,6 +383,7 @@ impl UnsignedRequest {
                 .collect::<Headers>(),
             body: self.body.clone(),
             peer: None,
+            client_certificate: None,
             at,
             request_id: request_id.to_owned(),
         }

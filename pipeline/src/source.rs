@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use mef_crds::Parameters;
+
 use crate::challenge::Challenges;
 use crate::dead_letter::Frame;
 use crate::definition::Definition;
@@ -76,7 +78,10 @@ impl Source {
         let spec = &definition.spec;
         let preset = &definition.preset;
         let verifier = problems.take(Verifier::compile(&preset.verification, &spec.webhook));
-        let challenges = problems.take(Challenges::compile(preset));
+        let allowlist = spec.webhook.parameters.as_ref().map(Parameters::allowlist);
+        let challenges = problems
+            .take(Challenges::compile(preset))
+            .map(|challenges| challenges.allowing(allowlist.unwrap_or_default()));
         let parse = problems.take(ParseRules::compile(&definition));
         let schemas = problems.take(Schemas::compile(&definition));
         let filter = problems.take_program("spec.filter", spec.filter.as_deref().map(Filter::compile));

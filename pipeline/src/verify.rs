@@ -42,7 +42,9 @@ pub struct Verifier {
     pub(crate) alternatives: Vec<Alternative>,
     pub(crate) timestamp: Option<TimestampRule>,
     pub(crate) id: Option<ValueSource>,
-    pub(crate) require: Vec<(ValueSource, Pattern)>,
+    pub(crate) require: Vec<(ValueSource, Requirement)>,
+    /// The values that [`Requirement::Allowlist`] accepts.
+    pub(crate) allowlist: Vec<String>,
     pub(crate) public_url: Option<String>,
     warnings: Vec<Problem>,
 }
@@ -51,6 +53,14 @@ pub struct Verifier {
 #[derive(Clone, Debug)]
 pub(crate) struct Alternative {
     pub(crate) primitives: Vec<Primitive>,
+}
+
+/// What a value of the request must be before anything is verified.
+#[derive(Clone, Debug)]
+pub(crate) enum Requirement {
+    Pattern(Pattern),
+    /// One of the values the source lists.
+    Allowlist,
 }
 
 /// Where the time of sending is found and how old it may be.
@@ -256,12 +266,16 @@ impl Verifier {
     }
 
     fn check_required(&self, view: &View<'_>) -> Result<(), Unverified> {
-        for (source, pattern) in &self.require {
+        for (source, requirement) in &self.require {
+            let accepts = |value: &str| match requirement {
+                Requirement::Pattern(pattern) => pattern.matches(value),
+                Requirement::Allowlist => self.allowlist.iter().any(|allowed| allowed == value),
+            };
             match view
                 .read(source)
                 .map_err(|error| Unverified::malformed(error.to_string()))?
             {
-                Some(value) if pattern.matches(&value) => {}
+                Some(value) if accepts(&value) => {}
                 Some(_) => {
                     return Err(Unverified::malformed(format!(
                         "{source} has a value that is not accepted"
@@ -351,8 +365,8 @@ impl Verifier {
 fn closeness(unverified: &Unverified) -> u8 {
     match unverified.reason {
         RejectReason::Stale | RejectReason::Future => 4,
-        RejectReason::Mismatch => 3,
-        RejectReason::Malformed => 2,
+        RejectReason::Mismatch | RejectReason::PeerNotAllowed => 3,
+        RejectReason::Malformed | RejectReason::UntrustedFront => 2,
         RejectReason::NoValidSecret => 1,
         RejectReason::MissingSignature
         | RejectReason::ChallengeGuard

@@ -81,7 +81,9 @@ fn rejected(route: &Route, reason: RejectReason) -> Response<Body> {
         | RejectReason::Mismatch
         | RejectReason::Stale
         | RejectReason::Future
-        | RejectReason::NoValidSecret => {
+        | RejectReason::NoValidSecret
+        | RejectReason::PeerNotAllowed
+        | RejectReason::UntrustedFront => {
             let ack = &route.source().preset().ack;
             empty(ack.unverified_status.map_or(StatusCode::UNAUTHORIZED, status))
         }

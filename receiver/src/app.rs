@@ -92,6 +92,7 @@ fn received(work: &Work, head: &Parts, body: Bytes, peer: Option<std::net::IpAdd
         headers: headers(&head.headers),
         body,
         peer,
+        client_certificate: None,
         at: work.receiver.clock().now(),
         request_id: work.request_id.clone(),
     }

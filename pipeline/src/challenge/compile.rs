@@ -2,10 +2,11 @@
 
 use mef_crds::Encoding;
 
+use super::act::Act;
 use super::answer::{Answer, Body};
 use super::{Challenges, Guard, Handshake, Piece, SIGNING};
 use crate::diagnostics::{self, Problem};
-use crate::preset::{Challenge, Preset, Respond, When};
+use crate::preset::{self, Challenge, ChallengeAuth, Preset, Respond, SetUpState, When};
 use crate::verify::Verifier;
 use crate::verify::pattern::Pattern;
 use crate::verify::template::{Span, spans};
@@ -63,6 +64,7 @@ impl Compiler<'_> {
             when,
             auth,
             guard,
+            act,
             respond,
         } = words;
         let When {
@@ -71,6 +73,7 @@ impl Compiler<'_> {
             query,
             json,
             json_has,
+            state,
         } = when;
         let method = self.method(when, method.as_deref().unwrap_or("POST"));
         for name in header.iter().filter(|name| !is_header_name(name)) {
@@ -86,6 +89,7 @@ impl Compiler<'_> {
             .iter()
             .filter_map(|(source, text)| self.guard(source, text))
             .collect();
+        let act = act.as_ref().and_then(|act| self.act(act, *auth, *state, &guards));
         let answer = self.answer(respond);
         if let Some(answer) = &answer {
             self.check_echo(answer, &guards);
@@ -97,8 +101,10 @@ impl Compiler<'_> {
             query: query.clone(),
             json: json.clone().into_iter().collect(),
             json_has: json_has.clone(),
+            state: *state,
             auth: *auth,
             guards,
+            act,
             answer: answer?,
         })
     }
@@ -131,7 +137,7 @@ impl Compiler<'_> {
         let field = format!("guard[{source}]");
         let source = self.source(&field, source)?;
         let guard = match text {
-            "allowlist" => Guard::Allowlist,
+            preset::ALLOWLIST => Guard::Allowlist,
             _ => match text.strip_prefix("secret:") {
                 Some("") => {
                     self.error(&field, "secret: names no use, as in secret:verify_token");
@@ -148,6 +154,78 @@ impl Compiler<'_> {
             },
         };
         Some((source, guard))
+    }
+
+    /// Nothing is called that an unverified caller names, and no secret is taken in the place of one that is there.
+    fn act(
+        &mut self,
+        words: &preset::Act,
+        auth: ChallengeAuth,
+        state: Option<SetUpState>,
+        guards: &[(ValueSource, Guard)],
+    ) -> Option<Act> {
+        match words {
+            preset::Act {
+                get: Some(text),
+                allow: Some(allow),
+                capture: None,
+            } => {
+                if auth != ChallengeAuth::Verified {
+                    self.error(
+                        "act.get",
+                        "needs auth: Verified, or anybody could have us call a URL",
+                    );
+                }
+                let source = self.source("act.get", text);
+                let allow = match Pattern::parse(allow) {
+                    Ok(pattern) if names_host(allow) => Some(pattern),
+                    Ok(_) => {
+                        self.error(
+                            "act.allow",
+                            format!("{allow:?} leaves the host open: it must start with ^https:// and a host, then /"),
+                        );
+                        None
+                    }
+                    Err(error) => {
+                        self.error("act.allow", error.to_string());
+                        None
+                    }
+                };
+                Some(Act::Get {
+                    source: source?,
+                    allow: allow?,
+                })
+            }
+            preset::Act {
+                get: None,
+                allow: None,
+                capture: Some(text),
+            } => {
+                if state != Some(SetUpState::NoSecretConfigured) {
+                    self.error(
+                        "act.capture",
+                        "needs when.state: NoSecretConfigured, or a caller could put its own secret in the place of yours",
+                    );
+                }
+                let source = self.source("act.capture", text)?;
+                let guarded = |(guarded, guard): &(ValueSource, Guard)| {
+                    *guarded == source && matches!(guard, Guard::Pattern(_))
+                };
+                if !guards.iter().any(guarded) {
+                    self.error(
+                        "guard",
+                        format!(
+                            "{source} becomes a secret and has no anchored regular expression as its guard"
+                        ),
+                    );
+                }
+                Some(Act::Capture(source))
+            }
+            _ => {
+                self.error("act", "expected get and allow, or capture alone");
+                None
+            }
+        }
     }
 
     fn source(&mut self, field: &str, text: &str) -> Option<ValueSource> {
@@ -300,4 +378,18 @@ impl Compiler<'_> {
             }
         }
     }
+}
+
+/// Whether a pattern of URLs says which host they lead to: `https://`, then something that matches no `/`, then a `/`.
+fn names_host(allow: &str) -> bool {
+    let Some(rest) = allow.strip_prefix("^https://") else {
+        return false;
+    };
+    let host = rest.split('/').next().unwrap_or_default();
+    // `.`, negated classes and the like would match a slash, and with it the end of the host; `|` would begin anew.
+    let closed = host
+        .replace(r"\.", "")
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"-[]{},()?+*".contains(&byte));
+    rest.contains('/') && !host.is_empty() && closed && !rest.contains('|')
 }

@@ -104,14 +104,8 @@ fn a_header_of_an_answer_cannot_be_ended_by_its_value() {
     let verifier = Verifier::compile(&preset.verification, &mef_crds::Webhook::default()).unwrap();
     let answer = |query: &str| {
         let received = Received {
-            method: "POST".to_owned(),
-            path: "/".to_owned(),
             query: query.to_owned(),
-            headers: crate::received::Headers::default(),
-            body: bytes::Bytes::new(),
-            peer: None,
-            at: Timestamp::UNIX_EPOCH,
-            request_id: "r1".to_owned(),
+            ..post(Timestamp::UNIX_EPOCH)
         };
         let answer =
             challenges.answer_unverified(&received, &verifier, &KeyRing::default(), Timestamp::UNIX_EPOCH);
@@ -123,5 +117,127 @@ fn a_header_of_an_answer_cannot_be_ended_by_its_value() {
     assert_eq!(answer("c=a%20b"), Ok(vec![("x-c".to_owned(), "a b".to_owned())]));
     for query in ["c=a%0d%0aset-cookie:b", "c=a%0a", "c=%00", "c=%c3%a9"] {
         assert_eq!(answer(query), Err(RejectReason::ChallengeGuard), "{query}");
+    }
+}
+
+#[test]
+fn only_a_verified_caller_can_have_a_url_called_and_only_at_a_host_the_preset_names() {
+    let get = |auth: &str, allow: &str| {
+        format!(
+            "when: {{json: {{/t: c}}}}, auth: {auth}, act: {{get: 'json:/u', allow: '{allow}'}}, respond: {{status: 200}}"
+        )
+    };
+    let host = r"^https://sns\.[a-z0-9-]{3,}\.amazonaws\.com(\.cn)?/[!-~]*$";
+    check(
+        &get("None", host),
+        "act.get: needs auth: Verified, or anybody could have us call a URL",
+    );
+    for open in [
+        "^https://.*/$",
+        "^https://[^a]+/$",
+        r"^https://\S+/$",
+        "^https://a/|.*$",
+        "^https?://a/$",
+        "^https://a$",
+    ] {
+        check(
+            &get("Verified", open),
+            &format!(
+                "act.allow: {open:?} leaves the host open: it must start with ^https:// and a host, then /"
+            ),
+        );
+    }
+    let unanchored = compile(&format!("[{{{}}}]", get("Verified", "^https://a/"))).unwrap_err();
+    assert!(
+        unanchored[0].contains("act.allow") && unanchored[0].contains("is not anchored"),
+        "{unanchored:?}"
+    );
+    let both = "when: {query: [c]}, auth: Verified, act: {get: 'query:c', capture: 'query:c'}, respond: {status: 200}";
+    check(both, "act: expected get and allow, or capture alone");
+    let explosive = compile(&format!(
+        "[{{{}}}]",
+        get("Verified", r"^https://a/(\w{1000}){1000}$")
+    ))
+    .unwrap_err();
+    assert!(explosive[0].contains("size limit"), "{explosive:?}");
+    assert!(compile(&format!("[{{{}}}]", get("Verified", host))).is_ok());
+}
+
+#[test]
+fn a_secret_is_taken_on_first_use_only() {
+    let capture = |when: &str, guard: &str| {
+        format!(
+            "when: {{{when}}}, auth: None, guard: {{{guard}}}, act: {{capture: 'json:/t'}}, respond: {{status: 200}}"
+        )
+    };
+    check(
+        &capture("jsonHas: [/t]", "'json:/t': '^[a-z]{8,}$'"),
+        "act.capture: needs when.state: NoSecretConfigured, or a caller could put its own secret in the place of yours",
+    );
+    check(
+        &capture("jsonHas: [/t], state: NoSecretConfigured", ""),
+        "guard: json:/t becomes a secret and has no anchored regular expression as its guard",
+    );
+    let challenges = compile(&format!(
+        "[{{{}}}]",
+        capture(
+            "jsonHas: [/t], state: NoSecretConfigured",
+            "'json:/t': '^[a-z]{8,}$'"
+        )
+    ))
+    .unwrap();
+    let preset = Preset::get("zoom").unwrap();
+    let verifier = Verifier::compile(&preset.verification, &mef_crds::Webhook::default()).unwrap();
+    let now = Timestamp::UNIX_EPOCH;
+    let answer = |body: &'static str, keys: &KeyRing| {
+        let received = Received {
+            body: bytes::Bytes::from_static(body.as_bytes()),
+            ..post(now)
+        };
+        challenges.answer_unverified(&received, &verifier, keys, now)
+    };
+    let none = KeyRing::default();
+    let reply = answer(r#"{"t":"marked-not"}"#, &none).unwrap();
+    assert_eq!(reply.unwrap_err().reason, RejectReason::ChallengeGuard);
+    let reply = answer(r#"{"t":"marked"}"#, &none).unwrap();
+    assert_eq!(
+        reply.unwrap_err().reason,
+        RejectReason::ChallengeGuard,
+        "too short"
+    );
+    let reply = answer(r#"{"t":"markedmarked"}"#, &none).unwrap().unwrap();
+    assert!(!format!("{reply:?}").contains("marked"), "{reply:?}");
+    assert!(reply.body.is_empty());
+    match reply.action {
+        Some(crate::pipeline::Action::Capture { usage, secret }) => {
+            assert_eq!(
+                (usage.as_str(), secret.expose()),
+                ("signing", &b"markedmarked"[..])
+            );
+        }
+        other => panic!("{other:?}"),
+    }
+    // One that is expired is there all the same.
+    let expired = KeyRing::new(vec![Key {
+        index: 0,
+        usage: "signing".to_owned(),
+        secret: crate::secret::Secret::new("old"),
+        not_before: None,
+        not_after: Some(now - jiff::SignedDuration::from_secs(1)),
+    }]);
+    assert!(answer(r#"{"t":"markedmarked"}"#, &expired).is_none());
+}
+
+fn post(at: Timestamp) -> Received {
+    Received {
+        method: "POST".to_owned(),
+        path: "/".to_owned(),
+        query: String::new(),
+        headers: crate::received::Headers::default(),
+        body: bytes::Bytes::new(),
+        peer: None,
+        client_certificate: None,
+        at,
+        request_id: "r1".to_owned(),
     }
 }

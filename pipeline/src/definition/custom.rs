@@ -5,9 +5,11 @@
 
 use std::collections::BTreeSet;
 
-use mef_crds::{Primitive, SignatureSource, Verification};
+use mef_crds::{ParameterName, Primitive, SignatureSource, Verification};
 
-use crate::preset::{Ack, BodyRules, EventFacts, Issuer, Preset, PresetSecret, Retry};
+use crate::preset::{
+    ALLOWLIST, Ack, BodyRules, EventFacts, Issuer, Preset, PresetParameter, PresetSecret, Retry,
+};
 
 /// The name of the preset that stands for a verification of the user's own.
 const NAME: &str = "custom";
@@ -38,6 +40,7 @@ pub(super) fn preset(verification: &Verification) -> Preset {
                 generate: None,
             })
             .collect(),
+        parameters: parameters(verification),
         verification: verification.clone(),
         keep_headers: vec!["content-type".to_owned()],
         event: EventFacts::default(),
@@ -61,6 +64,20 @@ pub(super) fn preset(verification: &Verification) -> Preset {
         message_profile: None,
         examples: Vec::new(),
     }
+}
+
+/// What the verification's words need of the source besides secrets.
+fn parameters(verification: &Verification) -> Vec<PresetParameter> {
+    let reads_allowlist = verification.require.values().any(|text| text == ALLOWLIST);
+    reads_allowlist
+        .then(|| PresetParameter {
+            name: ParameterName::Topics,
+            description: "The values that spec.webhook.verification.require accepts where it says allowlist."
+                .to_owned(),
+            optional: false,
+        })
+        .into_iter()
+        .collect()
 }
 
 /// Every primitive of a verification.

@@ -3,7 +3,7 @@
 use mef_crds::{Reason, SecretEntry};
 
 use super::{Definition, References};
-use crate::diagnostics::Problem;
+use crate::diagnostics::{Level, Problem};
 use crate::manifest::messages::nearest;
 use crate::secret::{KeyRing, Secret};
 
@@ -16,6 +16,16 @@ pub(super) fn collect(definition: &Definition, references: &References) -> (KeyR
             Ok(secret) => {
                 problems.extend(doubts(&field, entry, secret));
                 keys.push(definition.key(index, entry, secret.clone()));
+            }
+            // The sender tells it in its handshake; until then the source has none.
+            Err(problem) if definition.preset.captures(definition.usage(entry)) => {
+                problems.push(Problem {
+                    level: Level::Warning,
+                    ..problem.help(
+                        "this sender tells the secret in its first request: open a window for it, press the button at the \
+                         sender, and compare what was captured",
+                    )
+                });
             }
             Err(problem) => problems.push(problem.reason(Reason::ReferenceNotFound)),
         }

@@ -86,6 +86,7 @@ impl Rules {
     #[must_use]
     pub fn without_unknown_fields(&self, object: &Value) -> Value {
         let mut kept = object.clone();
+        drop_nulls(&self.schema, &mut kept, "", &mut Vec::new());
         prune(&self.schema, &mut kept);
         kept
     }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::dead_letter::{DeadReason, Detail, Frame, Letter};
 use crate::expression::Event;
 use crate::redact::Redactor;
+use crate::secret::Secret;
 
 /// What came of a request.
 #[derive(Debug)]
@@ -29,7 +30,7 @@ impl Outcome {
 }
 
 /// An answer the preset's data spells out.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Reply {
     /// Status code, from the preset's data.
     pub status: u16,
@@ -37,6 +38,27 @@ pub struct Reply {
     pub headers: Vec<(String, String)>,
     /// Body.
     pub body: Vec<u8>,
+    /// What must be done before it is given.
+    pub action: Option<Action>,
+}
+
+/// What a handshake asks for beside its answer. The edge does it, and gives the answer only when it is done.
+#[derive(Clone, Debug)]
+pub enum Action {
+    /// Call a URL once, without following redirects. It passed the preset's anchored expression, and the request that
+    /// brought it is genuine and of an allowed topic. When the call fails the sender is told to come again.
+    Get {
+        /// An https URL.
+        url: String,
+    },
+    /// Keep this secret, which the sender has told us on first use. No secret of its use is configured. Anybody can send
+    /// one, so it is taken only while a person has opened a window for it, and shown to that person to compare.
+    Capture {
+        /// The use of the secret, as `spec.webhook.secrets[].use` names it.
+        usage: String,
+        /// The secret.
+        secret: Secret,
+    },
 }
 
 /// Why a request is not taken. Stable words: a metric label.
@@ -55,6 +77,10 @@ pub enum RejectReason {
     Future,
     /// No secret of the source is valid now.
     NoValidSecret,
+    /// The sender's address is not among those allowed, or cannot be told.
+    PeerNotAllowed,
+    /// A client certificate in a header, from a peer that is no proxy of ours.
+    UntrustedFront,
     /// A handshake's guard failed.
     ChallengeGuard,
     /// The method is one only handshakes use, and this is none.

@@ -3,7 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use super::{Ack, BodyRules, EventFacts, Example, Preset, PresetSecret, Retry, VendorKey};
+use mef_crds::ParameterName;
+
+use super::{
+    ALLOWLIST, Ack, BodyRules, EventFacts, Example, Preset, PresetParameter, PresetSecret, Retry, VendorKey,
+};
 use crate::challenge::Challenges;
 use crate::diagnostics::Problem;
 use crate::verify::Verifier;
@@ -26,6 +30,7 @@ impl Preset {
             links,
             setup,
             secrets,
+            parameters,
             verification,
             keep_headers,
             event,
@@ -58,6 +63,7 @@ impl Preset {
             check.secrets(secrets, &self.uses(verifier));
             check.keep_headers(keep_headers, &verifier.secret_headers());
         }
+        check.parameters(parameters, self.reads_allowlist());
         check.event(event);
         if let Some(key) = vendor_key {
             check.vendor_key(key);
@@ -152,6 +158,32 @@ impl Check {
         }
         for usage in read.difference(&declared) {
             self.error("secrets", format!("{usage:?} is read and not declared"));
+        }
+    }
+
+    /// `allowlist` must have one meaning only.
+    fn parameters(&mut self, parameters: &[PresetParameter], reads_allowlist: bool) {
+        let mut declared = BTreeSet::new();
+        for (index, parameter) in parameters.iter().enumerate() {
+            let field = format!("parameters[{index}]");
+            self.text(&format!("{field}.description"), &parameter.description);
+            if !declared.insert(parameter.name) {
+                let name = parameter.name.as_str();
+                self.error(&format!("{field}.name"), format!("{name:?} is declared twice"));
+            }
+        }
+        let lists = [ParameterName::Topics, ParameterName::Origins];
+        let lists = lists.iter().filter(|name| declared.contains(name)).count();
+        match (reads_allowlist, lists) {
+            (true, 1) | (false, 0) => {}
+            (true, _) => self.error(
+                "parameters",
+                format!("{ALLOWLIST:?} is read, so exactly one of topics and origins must be declared"),
+            ),
+            (false, _) => self.error(
+                "parameters",
+                format!("topics or origins are declared, and no requirement or guard reads {ALLOWLIST:?}"),
+            ),
         }
     }
 

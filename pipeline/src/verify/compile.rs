@@ -2,18 +2,19 @@
 //! is found here, all of it at once, each with the path of its field.
 
 use mef_crds::{
-    AllOf, BodyDigest, Digest, Hash, Hmac, Primitive as Words, Pubkey, PubkeyAlgorithm, Token, UrlVariant,
-    Verification, Webhook,
+    AllOf, BodyDigest, Digest, Hash, Hmac, Parameters, Primitive as Words, Pubkey, PubkeyAlgorithm, Token,
+    UrlVariant, Verification, Webhook,
 };
 use ring::{digest, hmac};
 
 use crate::diagnostics::Problem;
+use crate::preset::ALLOWLIST;
 use crate::verify::pattern::Pattern;
 use crate::verify::primitive::{self, Kind, MacKey, Primitive, Scheme, Signed};
 use crate::verify::signature::Signatures;
 use crate::verify::template::{Piece, Template};
 use crate::verify::value::ValueSource;
-use crate::verify::{Alternative, TimestampRule, Verifier};
+use crate::verify::{Alternative, Requirement, TimestampRule, Verifier};
 
 const ALTERNATIVES: usize = 4;
 
@@ -32,6 +33,11 @@ impl Verifier {
             return Err(problems);
         };
         verifier.public_url.clone_from(&webhook.public_url);
+        verifier.allowlist = webhook
+            .parameters
+            .as_ref()
+            .map(Parameters::allowlist)
+            .unwrap_or_default();
         if verifier.public_url.is_none() && verifier.reads_url() {
             problems.push(
                 Problem::error(
@@ -117,6 +123,7 @@ impl<'w> Compiler<'w> {
             timestamp,
             id,
             require,
+            allowlist: Vec::new(),
             public_url: None,
             warnings: Vec::new(),
         };
@@ -165,13 +172,17 @@ impl<'w> Compiler<'w> {
         })
     }
 
-    fn require(&mut self) -> Vec<(ValueSource, Pattern)> {
+    fn require(&mut self) -> Vec<(ValueSource, Requirement)> {
         let mut required = Vec::new();
         for (text, regex) in &self.words.require {
             let field = format!("require[{text}]");
             let source = self.source(&field, text);
+            if regex == ALLOWLIST {
+                required.extend(source.map(|source| (source, Requirement::Allowlist)));
+                continue;
+            }
             match Pattern::parse(regex) {
-                Ok(pattern) => required.extend(source.map(|source| (source, pattern))),
+                Ok(pattern) => required.extend(source.map(|source| (source, Requirement::Pattern(pattern)))),
                 Err(error) => self.error(&field, error.to_string()),
             }
         }

@@ -37,6 +37,7 @@ fn accepts(verifier: &Verifier, secret: &[u8], message: &[u8], signature: &[u8])
         headers: [("x-signature", hex(signature))].into_iter().collect::<Headers>(),
         body: Bytes::copy_from_slice(message),
         peer: None,
+        client_certificate: None,
         at: second(NOW),
         request_id: "r1".to_owned(),
     };

@@ -100,6 +100,8 @@ fn reject_word(reason: RejectReason) -> &'static str {
         RejectReason::Stale => "stale",
         RejectReason::Future => "future",
         RejectReason::NoValidSecret => "no-valid-secret",
+        RejectReason::PeerNotAllowed => "peer-not-allowed",
+        RejectReason::UntrustedFront => "untrusted-front",
         RejectReason::ChallengeGuard => "challenge-guard",
         RejectReason::NotAChallenge => "not-a-challenge",
         RejectReason::TooLargeForQueue => "too-large-for-queue",
