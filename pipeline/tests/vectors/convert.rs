@@ -8,14 +8,13 @@ use mef_pipeline::preset::Preset;
 use serde_json::{Map, Value, json};
 
 /// Presets that need what does not exist yet, with the word that is missing.
-const TO_COME: [(&str, &str); 8] = [
+const TO_COME: [(&str, &str); 7] = [
     ("eventgrid", "jwt"),
     ("github-secret-scanning", "ecdsa-p256-sha256-der"),
-    ("notion", "act"),
     ("rfc9421", "http_sig"),
     ("rfc9421-strict", "http_sig"),
     ("sendgrid", "ecdsa-p256-sha256-der"),
-    ("sns", "act"),
+    ("sns", "alg_by"),
     ("ssf-set", "jwt"),
 ];
 
@@ -81,6 +80,9 @@ fn convert(name: &str, words: &Value) -> Value {
         "retry": {"description": "converted", "source": "converted"},
         "examples": [],
     });
+    if let Some(parameter) = list_parameter(words) {
+        preset["parameters"] = json!([{"name": parameter, "description": parameter, "optional": true}]);
+    }
     if let Some(key) = vendor_key(words) {
         preset["vendorKey"] = key;
     }
@@ -195,8 +197,32 @@ fn signature(words: &Value) -> Value {
     Value::Object(source)
 }
 
+/// What the data's `allowlist` lists: origins in a handshake, topics in an event.
+fn list_parameter(words: &Value) -> Option<&'static str> {
+    let listed = |values: &Value| {
+        let values = values.as_object();
+        values.is_some_and(|values| values.values().any(|text| text == "allowlist"))
+    };
+    let primitive = |words: &Value| words.get("require").is_some_and(listed);
+    if list(words, "challenge")
+        .iter()
+        .any(|challenge| listed(&challenge["guard"]))
+    {
+        return Some("origins");
+    }
+    let verify = words["verify"].as_object()?;
+    (listed(&words["require"]) || verify.values().any(primitive)).then_some("topics")
+}
+
 fn challenge(words: &Value) -> Value {
     let mut challenge = Map::new();
+    if let Some(source) = words["act"].get("capture") {
+        // The data leaves the guard to whoever captures.
+        challenge.insert(
+            "guard".to_owned(),
+            json!({source.as_str().unwrap(): "^[!-~]{8,256}$"}),
+        );
+    }
     for (key, value) in words.as_object().unwrap() {
         let value = match key.as_str() {
             "auth" => rename(
@@ -210,9 +236,18 @@ fn challenge(words: &Value) -> Value {
             "when" => {
                 let renamed = value.as_object().unwrap().iter().map(|(key, value)| {
                     let key = if key == "json_has" { "jsonHas" } else { key };
-                    (key.to_owned(), value.clone())
+                    let value = rename(value, &[("no_secret_configured", "NoSecretConfigured")]);
+                    (key.to_owned(), value)
                 });
                 renamed.collect::<Map<_, _>>().into()
+            }
+            "act" => {
+                let mut act = value.clone();
+                // The data's expression says where a URL begins, ours the whole of it.
+                if let Some(allow) = act.get("allow").and_then(Value::as_str) {
+                    act["allow"] = json!(format!("{allow}[!-~]*$"));
+                }
+                act
             }
             _ => value.clone(),
         };
