@@ -6,7 +6,9 @@
 mod bench;
 mod control;
 mod logs;
+mod page;
 mod setup_text;
+mod standing;
 mod watch;
 
 use std::io::ErrorKind;
@@ -15,12 +17,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use mef_pipeline::secret::Secret;
-use mef_receiver::{Admin, Limits, Receiver, SystemClock, serve};
+use mef_receiver::observe::Bounds;
+use mef_receiver::{Admin, Limits, Observer, Receiver, SystemClock, serve};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use self::bench::{Bench, Built};
 use self::logs::LogFormat;
+use self::page::Page;
+use self::standing::Standing;
 use crate::args::{DataArg, SecretFile, now};
 use crate::failure::{Failure, Outcome};
 use crate::output::Output;
@@ -55,7 +60,7 @@ pub(crate) struct Dev {
     /// Where the sources listen
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
-    /// Where probes, metrics and control listen: an address of this machine alone
+    /// Where the page, probes, metrics and control listen: an address of this machine alone
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8081", value_parser = loopback)]
     page: SocketAddr,
     /// The URL under which senders reach --listen, without a path: a tunnel's
@@ -113,11 +118,11 @@ impl Dev {
 
     async fn serve(&self, bench: Bench, built: Built, output: Output) -> Outcome {
         let listener = bind(self.listen, "--listen").await?;
-        let page = bind(self.page, "--page").await?;
+        let page_listener = bind(self.page, "--page").await?;
         let running = Running {
             pid: std::process::id(),
             listen: address_of(&listener)?,
-            page: address_of(&page)?,
+            page: address_of(&page_listener)?,
             token: random_token()?,
             started_at: now().to_string(),
             public_url: self.public_url.clone(),
@@ -131,23 +136,34 @@ impl Dev {
         } = built;
         tell(&problems, output);
         let receiver = Receiver::new(table, Arc::new(SystemClock), Limits::default());
+        let observer = Observer::new(Bounds::default());
+        receiver.observe(observer.clone());
         running.announce(bench.data())?;
         setup_text::print(&sources, &running, self, output)?;
         let data = bench.data().clone();
+        let standing = Standing::new(sources);
         let watching = watch::start(
             bench,
-            sources,
+            standing.clone(),
             receiver.clone(),
             running.clone(),
             shutdown.clone(),
             output,
         );
+        let page = Page {
+            receiver: receiver.clone(),
+            observer,
+            standing,
+            running: running.clone(),
+            data: data.clone(),
+            shutdown: shutdown.clone(),
+        };
         let admin = Admin {
             token: Some(Secret::new(running.token.clone())),
             guarded: control::router(receiver.clone(), shutdown.clone()),
-            ..Admin::default()
+            open: page::router(page)?,
         };
-        let drained = serve(listener, page, receiver, admin, shutdown).await;
+        let drained = serve(listener, page_listener, receiver, admin, shutdown).await;
         running.withdraw(&data);
         let _ = tokio::task::spawn_blocking(move || watching.join()).await;
         if drained.complete {

@@ -1,5 +1,7 @@
 //! `mef replay`: dead letters through the definition as it is in FILE now.
 
+mod difference;
+
 use std::io::{BufRead, BufReader};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -11,14 +13,12 @@ use mef_pipeline::definition::References;
 use mef_queue::file::FileQueue;
 use mef_receiver::SystemClock;
 use mef_receiver::replay::Subject;
-use similar::TextDiff;
 use tokio_util::sync::CancellationToken;
 
-use super::dlq::sentence;
+pub(super) use self::difference::differences;
 use crate::args::{DataArg, Moment, dead_reason, now};
 use crate::data::DataFolder;
 use crate::failure::{Failure, Outcome};
-use crate::layout::pretty_json;
 use crate::output::{Output, Style, printable};
 use crate::replaying::{self, Becomes, Kind, Line, Order, Replayed, Summary};
 use crate::running::{Running, client};
@@ -255,46 +255,10 @@ fn print_entry(entry: &Replayed, output: Output) -> Outcome {
         Style::Strong,
         printable(&format!("{id}  {} -> {}", entry.reason, outcome_words(entry))),
     ))?;
-    let before = said(entry.reason.as_str(), &entry.detail);
-    for outcome in &entry.outcomes {
-        let after = match outcome.outcome {
-            Kind::Deliver => outcome.message.as_ref().map(|message| {
-                let text = message.get();
-                pretty_json(text.as_bytes()).unwrap_or_else(|| text.to_owned()) + "\n"
-            }),
-            Kind::DeadLetter => Some(said(reason_word(outcome), &outcome.detail)),
-            Kind::Filter => None,
-        };
-        if let Some(after) = after {
-            output.line(printable(&difference(&before, &after)))?;
-        }
+    for difference in differences(entry) {
+        output.line(printable(&difference))?;
     }
     Ok(())
-}
-
-/// What a dead letter says, as lines.
-fn said(reason: &str, detail: &[mef_pipeline::dead_letter::Detail]) -> String {
-    let mut text = format!("dead letter: {reason}\n");
-    for detail in detail {
-        text.push_str("  ");
-        text.push_str(&sentence(detail));
-        text.push('\n');
-    }
-    text
-}
-
-/// The old outcome against the new one, as a diff; the same where nothing changes.
-fn difference(before: &str, after: &str) -> String {
-    if before == after {
-        return format!("  unchanged\n  {}", before.trim_end().replace('\n', "\n  "));
-    }
-    let diff = TextDiff::from_lines(before, after);
-    diff.unified_diff()
-        .context_radius(3)
-        .header("before", "after")
-        .to_string()
-        .trim_end()
-        .to_owned()
 }
 
 fn reason_word(outcome: &Becomes) -> &'static str {

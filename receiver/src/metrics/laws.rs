@@ -32,6 +32,21 @@ pub struct Terms {
     pub adds_up: bool,
 }
 
+impl Laws {
+    /// The counts of a source that nobody has asked anything yet.
+    #[must_use]
+    pub fn nothing_yet() -> Self {
+        let nothing = || Terms {
+            adds_up: true,
+            ..Terms::default()
+        };
+        Self {
+            requests: nothing(),
+            events: nothing(),
+        }
+    }
+}
+
 impl Terms {
     fn sum(&self) -> u64 {
         self.parts.values().flat_map(BTreeMap::values).sum()
@@ -68,6 +83,12 @@ impl Metrics {
             laws = self.read_laws();
         }
         laws
+    }
+
+    /// Requests to a path of no source.
+    #[must_use]
+    pub fn unrouted(&self) -> u64 {
+        self.unrouted.get()
     }
 
     fn read_laws(&self) -> BTreeMap<String, Laws> {

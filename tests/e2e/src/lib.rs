@@ -5,11 +5,13 @@
 #![allow(
     clippy::expect_used,
     clippy::panic,
+    clippy::print_stdout,
     clippy::unwrap_used,
     reason = "this crate is only ever part of a test"
 )]
 
 mod apiserver;
+mod browser;
 mod dev;
 mod mef;
 mod message;
@@ -17,6 +19,7 @@ mod skip;
 mod zoom;
 
 pub use apiserver::{ApiServer, Kubectl};
+pub use browser::{Browser, NoBrowser, Scheme, key};
 pub use dev::{Answer, Dev, post};
 pub use mef::{Run, mef, mef_binary, repository};
 pub use message::{conform, messages_seen};

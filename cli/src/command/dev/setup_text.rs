@@ -66,7 +66,8 @@ pub(super) fn print(sources: &[AtWork], running: &Running, dev: &Dev, output: Ou
     }
     output.line("")?;
     output.line(format!(
-        "Probes, metrics and control on http://{} ask for the token {}, also in {}",
+        "Watch it: http://{}/?token={}\n  Open it in a browser on this machine. Metrics and control there ask for the same \
+         token, also in {}",
         running.page,
         running.token,
         dev.data.folder().dev_file().display()
@@ -109,7 +110,7 @@ pub(super) fn print_source(at_work: &AtWork, running: &Running, output: Output) 
 }
 
 /// The URL under which the sender knows the source.
-fn url(at_work: &AtWork, running: &Running) -> String {
+pub(super) fn url(at_work: &AtWork, running: &Running) -> String {
     let own = at_work.source.definition().spec.webhook.public_url.clone();
     own.unwrap_or_else(|| format!("http://{}{}", running.listen, at_work.source.path()))
 }

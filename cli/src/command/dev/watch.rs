@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::bench::{AtWork, Bench, Built, NotBuilt};
 use super::setup_text;
+use super::standing::Standing;
 use crate::output::Output;
 use crate::running::Running;
 
@@ -20,6 +21,7 @@ const PAUSE: Duration = Duration::from_millis(300);
 struct Watch {
     bench: Bench,
     sources: Vec<AtWork>,
+    standing: Arc<Standing>,
     receiver: Arc<Receiver>,
     running: Running,
     output: Output,
@@ -28,7 +30,7 @@ struct Watch {
 /// Watches in a thread of its own until `shutdown`.
 pub(super) fn start(
     bench: Bench,
-    sources: Vec<AtWork>,
+    standing: Arc<Standing>,
     receiver: Arc<Receiver>,
     running: Running,
     shutdown: CancellationToken,
@@ -36,7 +38,8 @@ pub(super) fn start(
 ) -> JoinHandle<()> {
     let mut watch = Watch {
         bench,
-        sources,
+        sources: standing.sources().to_vec(),
+        standing,
         receiver,
         running,
         output,
@@ -56,6 +59,7 @@ impl Watch {
                 tried = self.bench.built_from(&self.sources);
             }
             last = seen;
+            self.standing.looked(seen == tried);
         }
     }
 
@@ -64,11 +68,14 @@ impl Watch {
             Ok(built) => self.swap(built),
             Err(NotBuilt::Failed(failure)) => {
                 tracing::error!(problem = %failure, "not reloaded: the old definitions go on serving");
+                self.standing.refuses(vec![failure.to_string()]);
             }
             Err(NotBuilt::Problems(problems)) => {
                 for problem in &problems {
                     tracing::error!(%problem, "not reloaded: the old definitions go on serving");
                 }
+                self.standing
+                    .refuses(problems.iter().map(ToString::to_string).collect());
             }
         }
     }
@@ -96,6 +103,7 @@ impl Watch {
         if !changed {
             tracing::info!("reloaded: every definition and every secret is the same");
         }
+        self.standing.serves(sources.clone());
         self.sources = sources;
     }
 
