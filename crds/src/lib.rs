@@ -33,9 +33,9 @@ pub use status::{
     SamplesStatus,
 };
 pub use verification::{
-    AllOf, BodyDigest, Digest, Encoding, Hash, Hmac, KeyEncoding, KeyedSignature, Primitive, Pubkey,
-    PubkeyAlgorithm, PubkeyEncoding, SignatureSeries, SignatureSource, TimeUnit, Timestamp, Token,
-    TokenDecode, TokenScheme, UrlVariant, Verification,
+    AlgorithmBy, AllOf, BodyDigest, Digest, Encoding, Hash, Hmac, KeyEncoding, KeySetFormat, KeyedSignature,
+    NamedKeySet, Primitive, Pubkey, PubkeyAlgorithm, PubkeyEncoding, SignatureSeries, SignatureSource,
+    TimeUnit, Timestamp, Token, TokenDecode, TokenScheme, UrlVariant, Verification, X509Url,
 };
 
 /// The API group of every kind of this project.

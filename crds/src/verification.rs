@@ -63,7 +63,7 @@ pub struct Primitive {
     /// A hash of the body that stands elsewhere in the request. It proves nothing by itself: use it beside a signature.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body_digest: Option<BodyDigest>,
-    /// A public-key signature. The secret entry holds the sender's public key.
+    /// A public-key signature.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pubkey: Option<Pubkey>,
 }
@@ -163,14 +163,33 @@ pub struct BodyDigest {
     pub encoding: Encoding,
 }
 
-/// A public-key signature; the secret entry holds the public key.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// A public-key signature. The key is a secret entry's (`key`), one of a published set (`keySet`), or that of a published
+/// certificate (`x509Url`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(
+    validation = Rule::new("has(self.algorithm) != has(self.algorithmBy)").message("exactly one of algorithm, algorithmBy must be set"),
+    validation = Rule::new("[has(self.key), has(self.keySet), has(self.x509Url)].exists_one(x, x)").message("exactly one of key, keySet, x509Url must say where the public key comes from"),
+    validation = Rule::new("!has(self.secret) || has(self.key)").message("secret names the entry that holds the public key, so it needs key: a published key is in no entry")
+)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Pubkey {
     /// The signature algorithm; never taken from the request.
-    pub algorithm: PubkeyAlgorithm,
-    /// How the public key is written.
-    pub key: PubkeyEncoding,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "PubkeyAlgorithm")]
+    pub algorithm: Option<PubkeyAlgorithm>,
+    /// The signature algorithm by a value of the request, where the sender uses several: a closed list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub algorithm_by: Option<AlgorithmBy>,
+    /// How the secret entry writes the public key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "PubkeyEncoding")]
+    pub key: Option<PubkeyEncoding>,
+    /// The sender publishes a set of keys, and the request names one of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_set: Option<NamedKeySet>,
+    /// The sender publishes a certificate, and the request tells where.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub x509_url: Option<X509Url>,
     /// What is signed; a template as in `hmac.sign`.
     #[schemars(length(min = 1, max = 512))]
     pub sign: String,
@@ -182,6 +201,58 @@ pub struct Pubkey {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63))]
     pub secret: Option<String>,
+}
+
+/// A signature algorithm chosen by a value of the request, among those listed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AlgorithmBy {
+    /// Where the value is found: `header:NAME`, `query:NAME` or `json:/POINTER`.
+    #[schemars(length(min = 6, max = 256))]
+    pub from: String,
+    /// Value → algorithm. Any other value is refused.
+    #[schemars(extend("minProperties" = 1, "maxProperties" = 8))]
+    pub values: BTreeMap<String, PubkeyAlgorithm>,
+}
+
+/// A published set of keys of which the request names one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NamedKeySet {
+    /// Where the sender publishes it; https only, and never an address out of a request.
+    #[schemars(length(min = 9, max = 512), regex(pattern = "^https://"))]
+    pub url: String,
+    /// How it is written.
+    pub format: KeySetFormat,
+    /// Where the request names the key: `header:NAME`, `query:NAME` or `json:/POINTER`.
+    #[schemars(length(min = 6, max = 256))]
+    pub key_id: String,
+}
+
+/// How a published set of keys is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum KeySetFormat {
+    /// A JSON Web Key Set (RFC 7517).
+    Jwks,
+    /// GitHub's list of public keys, each with its identifier.
+    GitHub,
+}
+
+/// A published certificate whose address the request tells.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct X509Url {
+    /// Where the request tells the address: `header:NAME` or `json:/POINTER`.
+    #[schemars(length(min = 6, max = 256))]
+    pub from: String,
+    /// What the address must match: a regular expression that starts with `^https://`, says the whole host, and ends with `$`.
+    /// Anything else could let a caller bring a certificate of its own.
+    #[schemars(length(min = 10, max = 256), regex(pattern = r"^\^https://.*\$$"))]
+    pub allow: String,
+    /// What a name of the certificate must match, as `^sns\.example\.com$`. Default: the host of its address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 3, max = 256))]
+    pub name: Option<String>,
 }
 
 /// Where signatures are found. One of `from`, `anyOf`, `series` is set. Every signature found is tried against every
@@ -334,6 +405,18 @@ pub enum TokenDecode {
 pub enum PubkeyAlgorithm {
     /// Ed25519 (RFC 8032).
     Ed25519,
+    /// ECDSA on P-256 with SHA-256, the signature in DER.
+    EcdsaP256Der,
+    /// ECDSA on P-256 with SHA-256, the signature as two numbers of 32 bytes (IEEE P1363).
+    EcdsaP256P1363,
+    /// RSA PKCS #1 v1.5 with SHA-1, for vendors that use nothing else; keys of 2048 bits or more.
+    RsaPkcs1Sha1,
+    /// RSA PKCS #1 v1.5 with SHA-256; keys of 2048 bits or more.
+    RsaPkcs1Sha256,
+    /// RSA PSS with SHA-256, the salt as long as the hash; keys of 2048 bits or more.
+    RsaPssSha256,
+    /// RSA PSS with SHA-512, the salt as long as the hash; keys of 2048 bits or more.
+    RsaPssSha512,
 }
 
 /// How a public key is written.
@@ -341,10 +424,12 @@ pub enum PubkeyAlgorithm {
 pub enum PubkeyEncoding {
     /// Base64 of the raw key after `whpk_` (Standard Webhooks).
     Whpk,
-    /// Hexadecimal of the raw key.
+    /// Hexadecimal of the raw key: 32 bytes of Ed25519, or an uncompressed point of P-256.
     Hex,
-    /// Base64 of the raw key.
+    /// Base64 of the raw key: 32 bytes of Ed25519, or an uncompressed point of P-256.
     Base64,
+    /// PEM (`-----BEGIN PUBLIC KEY-----`) or base64 of its DER (SubjectPublicKeyInfo).
+    Spki,
 }
 
 /// How a point in time is written.

@@ -9,11 +9,13 @@ use jiff::Timestamp;
 use mef_crds::Encoding;
 use subtle::ConstantTimeEq as _;
 
+use crate::network_keys::NetworkKeys;
 use crate::pipeline::{RejectReason, Rejection, Reply};
 use crate::preset::{ChallengeAuth, SetUpState};
 use crate::received::Received;
 use crate::secret::{Key, KeyRing};
 use crate::verify::pattern::Pattern;
+use crate::verify::primitive::Trusted;
 use crate::verify::value::{ValueSource, View};
 use crate::verify::{Verified, Verifier};
 use act::Act;
@@ -92,6 +94,7 @@ impl Challenges {
         received: &Received,
         verifier: &Verifier,
         keys: &KeyRing,
+        network: &NetworkKeys,
         now: Timestamp,
     ) -> Option<Result<Reply, Rejection>> {
         let view = View::new(received);
@@ -101,7 +104,11 @@ impl Challenges {
             .find(|challenge| challenge.auth != ChallengeAuth::Verified && challenge.matches(&view, keys))?;
         let mut key_index = None;
         if challenge.auth == ChallengeAuth::IfSigned && verifier.has_signature(&view) {
-            match verifier.judge(&view, keys, now, &mut crate::verify::Trace::off()) {
+            match verifier.judge(
+                &view,
+                Trusted { keys, network, now },
+                &mut crate::verify::Trace::off(),
+            ) {
                 Ok(matched) => key_index = matched,
                 Err(unverified) => {
                     return Some(Err(Rejection {

@@ -16,6 +16,7 @@ use serde_json::Value;
 use crate::dead_letter::{Detail, Letter};
 use crate::diagnostics::Problem;
 use crate::load::Loaded;
+use crate::network_keys::NetworkKeys;
 use crate::pipeline::{Outcome, Prepared, process};
 use crate::received::Received;
 use crate::sign::{SignError, UnsignedRequest, sign};
@@ -219,6 +220,7 @@ impl Run<'_> {
             self.source,
             received,
             &self.loaded.keys,
+            &NetworkKeys::none(),
             self.now,
             self.interrupted,
         );

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::dead_letter::Letter;
+use crate::network_keys::NetworkKeys;
 use crate::pipeline::{Outcome, Prepared, RejectReason, Unusable, process, reprocess};
 use crate::received::Received;
 use crate::redact::Redactor;
@@ -141,6 +142,7 @@ pub fn explain(
     source: &Source,
     received: Received,
     keys: &KeyRing,
+    network: &NetworkKeys,
     now: Timestamp,
     interrupted: &dyn Fn() -> bool,
 ) -> Explanation {
@@ -151,12 +153,12 @@ pub fn explain(
         reason: None,
         answer: None,
         verification: Verification::of(
-            verify::explain(source.verifier(), &received, keys, now),
+            verify::explain(source.verifier(), &received, keys, network, now),
             keys.redactor(),
         ),
         events: Vec::new(),
     };
-    match process(source, received, keys, now, interrupted) {
+    match process(source, received, keys, network, now, interrupted) {
         Outcome::Challenged(reply) => {
             explanation.outcome = "challenged";
             let body = String::from_utf8_lossy(&reply.body).into_owned();

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::definition::Definition;
 use crate::expression::Event;
+use crate::network_keys::NetworkKeys;
 use crate::parse::{Item, ParseRules, Unparsable, parse};
 use crate::preset::Preset;
 use crate::received::Received;
@@ -84,7 +85,14 @@ fn parsed(definition: &Definition, body: &[u8], trace: &str) -> Result<Item, Unp
     };
     let now = received.at;
     let verifier = Verifier::compile(&definition.preset.verification, &definition.spec.webhook).unwrap();
-    let verified = verify(&verifier, received, &keys(&[TOKEN], "token"), now).expect("it is signed");
+    let verified = verify(
+        &verifier,
+        received,
+        &keys(&[TOKEN], "token"),
+        &NetworkKeys::none(),
+        now,
+    )
+    .expect("it is signed");
     let rules = ParseRules::compile(definition).unwrap();
     parse(&rules, verified).into_items().remove(0)
 }

@@ -9,6 +9,7 @@ pub mod manifest;
 pub mod preset;
 pub mod definition;
 pub mod secret;
+pub mod network_keys;
 pub mod load;
 
 // The path.
@@ -32,6 +33,7 @@ pub mod check;
 // What several stages need.
 pub(crate) mod excerpt;
 pub mod hex;
+pub(crate) mod public_key;
 pub mod json;
 pub mod redact;
 pub mod time;

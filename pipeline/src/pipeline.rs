@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use crate::event_id::{Delivery, Identity, event_ids, request_id};
 use crate::expression::Event;
+use crate::network_keys::NetworkKeys;
 use crate::parse::{Item, Parsed, Unparsable, parse};
 use crate::received::Received;
 use crate::redact::Redactor;
@@ -21,7 +22,10 @@ use crate::verify::verify;
 pub use outcome::{Accepted, Action, Message, Outcome, Prepared, RejectReason, Rejection, Reply};
 pub use replay::{Unusable, reprocess};
 
-/// Takes a request through every stage.
+/// Takes a request through every stage. `network` holds the sender's published keys that [`Verifier::wanted_keys`] asked
+/// for; it is empty for most sources.
+///
+/// [`Verifier::wanted_keys`]: crate::verify::Verifier::wanted_keys
 ///
 /// `interrupted` is asked between the steps of an expression; when it says yes the event becomes a dead letter. It is how
 /// the edge bounds time, since nothing here reads a clock.
@@ -30,12 +34,13 @@ pub fn process(
     source: &Source,
     received: Received,
     keys: &KeyRing,
+    network: &NetworkKeys,
     now: Timestamp,
     interrupted: &dyn Fn() -> bool,
 ) -> Outcome {
     if let Some(answer) = source
         .challenges
-        .answer_unverified(&received, &source.verifier, keys, now)
+        .answer_unverified(&received, &source.verifier, keys, network, now)
     {
         return Outcome::of_challenge(answer);
     }
@@ -45,7 +50,7 @@ pub fn process(
             reason: RejectReason::NotAChallenge,
         });
     }
-    let verified = match verify(&source.verifier, received, keys, now) {
+    let verified = match verify(&source.verifier, received, keys, network, now) {
         Ok(verified) => verified,
         Err(unverified) => {
             return Outcome::Rejected(Rejection {

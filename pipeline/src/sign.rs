@@ -9,7 +9,7 @@ use crate::hex;
 use crate::received::{Headers, Received};
 use crate::secret::{Key, KeyRing};
 use crate::time;
-use crate::verify::primitive::{BodyDigest, CannotCheck, Check, Kind, Signed, Token, scheme_word};
+use crate::verify::primitive::{BodyDigest, CannotCheck, Kind, Signed, Token, scheme_word};
 use crate::verify::signature::Shape;
 use crate::verify::template::{Content, Unrenderable};
 use crate::verify::value::{ValueSource, View};
@@ -176,6 +176,7 @@ impl Draft<'_> {
                 Kind::BodyDigest(digest) => self.put_hash(digest)?,
                 Kind::Token(token) => self.put_token(token)?,
                 Kind::Signed(_) => {}
+                Kind::Pubkey(_) => return Err(SignError::PublicKey),
             }
         }
         for kind in kinds() {
@@ -296,9 +297,8 @@ impl Draft<'_> {
     fn signature(&self, signed: &Signed, content: &Content<'_>) -> Result<Vec<u8>, SignError> {
         let mut unusable = None;
         for key in self.keys(&signed.usage)? {
-            match signed.prepare(key, content, None::<UrlVariant>) {
-                Ok(Check::Equals(tag)) => return Ok(tag),
-                Ok(Check::Ed25519 { .. }) => return Err(SignError::PublicKey),
+            match signed.tag(key, content, None::<UrlVariant>) {
+                Ok(tag) => return Ok(tag),
                 Err(CannotCheck::Key(reason)) => unusable = unusable.or(Some(reason)),
                 Err(CannotCheck::Content(error)) => return Err(content_error(&error)),
             }

@@ -1,4 +1,4 @@
-//! First stage: a request and the source's secrets in, a genuine request or the reason why it is none out. It reads no
+//! First stage: a request, the source's secrets and the sender's published keys in, a genuine request or the reason why it is none out. It reads no
 //! clock, keeps nothing, and never tells the sender why.
 //!
 //! The frame is always the same: read the candidates, put the signed bytes together, check them against each valid
@@ -22,17 +22,18 @@ use jiff::Timestamp;
 use mef_crds::TimeUnit;
 
 pub use encoding::UnusableKey;
-pub(crate) use encoding::{encode, encode_base64, mac_key};
+pub(crate) use encoding::{decode_base64, encode, encode_base64, mac_key};
 pub use explain::{Attempt, Explanation, explain};
 
 use crate::diagnostics::Problem;
+use crate::network_keys::{MAX_WANTED, NetworkKeys, WantedKey};
 use crate::pipeline::RejectReason;
 use crate::received::Received;
 use crate::secret::KeyRing;
 use crate::time;
 pub(crate) use explain::Trace;
 use pattern::Pattern;
-use primitive::{Kind, Primitive, Proof, Token};
+use primitive::{Primitive, Proof, Trusted};
 use template::Content;
 use value::{ValueSource, View};
 
@@ -129,9 +130,11 @@ pub fn verify(
     verifier: &Verifier,
     received: Received,
     keys: &KeyRing,
+    network: &NetworkKeys,
     now: Timestamp,
 ) -> Result<Verified, Unverified> {
-    let key_index = verifier.judge(&View::new(&received), keys, now, &mut Trace::off())?;
+    let trusted = Trusted { keys, network, now };
+    let key_index = verifier.judge(&View::new(&received), trusted, &mut Trace::off())?;
     Ok(Verified { received, key_index })
 }
 
@@ -186,15 +189,36 @@ impl Verifier {
 
     /// Headers whose values are secrets.
     pub(crate) fn secret_headers(&self) -> Vec<&str> {
-        self.primitives()
-            .filter_map(|primitive| match &primitive.kind {
-                Kind::Token(Token {
-                    source: ValueSource::Header(name),
-                    ..
-                }) => Some(name.as_str()),
-                Kind::Token(_) | Kind::Signed(_) | Kind::BodyDigest(_) => None,
-            })
-            .collect()
+        self.primitives().filter_map(Primitive::secret_header).collect()
+    }
+
+    /// The documents with published keys that a request needs to be verified, at most four. None where no alternative
+    /// wants one, or where what can be judged without a key already fails: nobody makes us fetch for nothing.
+    #[must_use]
+    pub fn wanted_keys(&self, received: &Received) -> Vec<WantedKey> {
+        let view = View::new(received);
+        if self.check_required(&view).is_err() {
+            return Vec::new();
+        }
+        let mut wanted = Vec::new();
+        for alternative in &self.alternatives {
+            for key in self.wanted_by(alternative, &view).unwrap_or_default() {
+                if !wanted.contains(&key) && wanted.len() < MAX_WANTED {
+                    wanted.push(key);
+                }
+            }
+        }
+        wanted
+    }
+
+    fn wanted_by(&self, alternative: &Alternative, view: &View<'_>) -> Result<Vec<WantedKey>, Unverified> {
+        let claims = self.claims(alternative, view)?;
+        let content = claims.content(self, view);
+        let mut wanted = Vec::new();
+        for (primitive, proof) in alternative.primitives.iter().zip(&claims.proofs) {
+            wanted.extend(primitive.wanted(proof, &content)?);
+        }
+        Ok(wanted)
     }
 
     /// What the content of a signed JSON event looks like, for each HMAC.
@@ -206,8 +230,7 @@ impl Verifier {
     pub(crate) fn judge(
         &self,
         view: &View<'_>,
-        keys: &KeyRing,
-        now: Timestamp,
+        trusted: Trusted<'_>,
         trace: &mut Trace<'_>,
     ) -> Result<Option<usize>, Unverified> {
         if let Err(unmet) = self.check_required(view) {
@@ -219,7 +242,7 @@ impl Verifier {
         }
         let mut closest: Option<Unverified> = None;
         for alternative in &self.alternatives {
-            match self.judge_alternative(alternative, view, keys, now, trace) {
+            match self.judge_alternative(alternative, view, trusted, trace) {
                 Ok(key_index) => return Ok(key_index),
                 Err(unverified) => {
                     if closest
@@ -238,31 +261,41 @@ impl Verifier {
         &self,
         alternative: &Alternative,
         view: &View<'_>,
-        keys: &KeyRing,
-        now: Timestamp,
+        trusted: Trusted<'_>,
         trace: &mut Trace<'_>,
     ) -> Result<Option<usize>, Unverified> {
+        let claims = self.claims(alternative, view)?;
+        let content = claims.content(self, view);
+        let mut key_index = None;
+        let mut unavailable = None;
+        for (primitive, proof) in alternative.primitives.iter().zip(&claims.proofs) {
+            match primitive.check(proof, &content, trusted, trace) {
+                Ok(matched) => key_index = key_index.or(matched),
+                // What can be judged without the key may still refuse the request for good.
+                Err(unverified) if unverified.reason == RejectReason::KeysUnavailable => {
+                    unavailable = unavailable.or(Some(unverified));
+                }
+                Err(unverified) => return Err(unverified),
+            }
+        }
+        self.check_age(claims.sent, trusted.now)?;
+        unavailable.map_or(Ok(key_index), Err)
+    }
+
+    /// Reads what a request claims for an alternative.
+    fn claims<'v>(&self, alternative: &Alternative, view: &'v View<'_>) -> Result<Claims<'v>, Unverified> {
         let proofs = alternative
             .primitives
             .iter()
             .map(|primitive| primitive.read(view))
             .collect::<Result<Vec<Proof<'_>>, _>>()?;
         let timestamp = self.timestamp_text(view, &proofs)?;
-        let sent = self.sent_at(timestamp.as_deref())?;
-        let id = self.id_text(view)?;
-        let content = Content {
-            view,
-            timestamp: timestamp.as_deref(),
-            id: id.as_deref(),
-            public_url: self.public_url.as_deref(),
-        };
-        let mut key_index = None;
-        for (primitive, proof) in alternative.primitives.iter().zip(&proofs) {
-            let matched = primitive.check(proof, &content, keys, now, trace)?;
-            key_index = key_index.or(matched);
-        }
-        self.check_age(sent, now)?;
-        Ok(key_index)
+        Ok(Claims {
+            sent: self.sent_at(timestamp.as_deref())?,
+            timestamp,
+            id: self.id_text(view)?,
+            proofs,
+        })
     }
 
     fn check_required(&self, view: &View<'_>) -> Result<(), Unverified> {
@@ -290,13 +323,16 @@ impl Verifier {
     fn timestamp_text<'v>(
         &self,
         view: &'v View<'_>,
-        proofs: &'v [Proof<'v>],
+        proofs: &[Proof<'v>],
     ) -> Result<Option<Cow<'v, str>>, Unverified> {
         let Some(rule) = &self.timestamp else {
             return Ok(None);
         };
         let text = match &rule.source {
-            ValueSource::SignatureTimestamp => proofs.iter().find_map(Proof::timestamp).map(Cow::Borrowed),
+            ValueSource::SignatureTimestamp => proofs
+                .iter()
+                .find_map(Proof::timestamp)
+                .map(|text| Cow::Owned(text.to_owned())),
             source => view
                 .read(source)
                 .map_err(|error| Unverified::malformed(error.to_string()))?,
@@ -361,11 +397,32 @@ impl Verifier {
     }
 }
 
-/// How close to success a failure came.
+/// What a request claims for one alternative, read and not yet believed.
+struct Claims<'v> {
+    proofs: Vec<Proof<'v>>,
+    timestamp: Option<Cow<'v, str>>,
+    sent: Option<Timestamp>,
+    id: Option<Cow<'v, str>>,
+}
+
+impl Claims<'_> {
+    fn content<'c>(&'c self, verifier: &'c Verifier, view: &'c View<'c>) -> Content<'c> {
+        Content {
+            view,
+            timestamp: self.timestamp.as_deref(),
+            id: self.id.as_deref(),
+            public_url: verifier.public_url.as_deref(),
+        }
+    }
+}
+
+/// How close to success a failure came. Where the keys cannot be had the request may be genuine, so that comes first.
 fn closeness(unverified: &Unverified) -> u8 {
     match unverified.reason {
-        RejectReason::Stale | RejectReason::Future => 4,
-        RejectReason::Mismatch | RejectReason::PeerNotAllowed => 3,
+        RejectReason::KeysUnavailable => 6,
+        RejectReason::Stale | RejectReason::Future | RejectReason::WrongClaims => 5,
+        RejectReason::Mismatch => 4,
+        RejectReason::UnknownKey | RejectReason::NotAllowed | RejectReason::PeerNotAllowed => 3,
         RejectReason::Malformed | RejectReason::UntrustedFront => 2,
         RejectReason::NoValidSecret => 1,
         RejectReason::MissingSignature

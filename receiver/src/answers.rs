@@ -81,12 +81,17 @@ fn rejected(route: &Route, reason: RejectReason) -> Response<Body> {
         | RejectReason::Mismatch
         | RejectReason::Stale
         | RejectReason::Future
+        | RejectReason::UnknownKey
+        | RejectReason::NotAllowed
+        | RejectReason::WrongClaims
         | RejectReason::NoValidSecret
         | RejectReason::PeerNotAllowed
         | RejectReason::UntrustedFront => {
             let ack = &route.source().preset().ack;
             empty(ack.unverified_status.map_or(StatusCode::UNAUTHORIZED, status))
         }
+        // Nobody can tell yet whether it is genuine; the sender keeps it and tries again.
+        RejectReason::KeysUnavailable => unavailable(),
         RejectReason::ChallengeGuard => empty(StatusCode::BAD_REQUEST),
         RejectReason::NotAChallenge => not_allowed(route),
         RejectReason::TooLargeForQueue => empty(StatusCode::PAYLOAD_TOO_LARGE),

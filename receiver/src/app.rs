@@ -13,6 +13,7 @@ use axum::extract::State;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Response};
 use bytes::Bytes;
+use mef_pipeline::network_keys::NetworkKeys;
 use mef_pipeline::pipeline::{Outcome, Prepared, RejectReason, process};
 use mef_pipeline::received::{Headers, Received};
 use tokio::time::Instant;
@@ -160,9 +161,14 @@ impl Work {
         let large = received.body.len() > LARGE_BODY_BYTES;
         let judge = move || {
             catch_unwind(AssertUnwindSafe(|| {
-                process(route.source(), received, route.keys(), now, &|| {
-                    Instant::now() >= until
-                })
+                process(
+                    route.source(),
+                    received,
+                    route.keys(),
+                    &NetworkKeys::none(),
+                    now,
+                    &|| Instant::now() >= until,
+                )
             }))
             .ok()
         };

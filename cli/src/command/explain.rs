@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 use mef_pipeline::explain::{EventExplanation, Explanation, explain, explain_letter};
+use mef_pipeline::network_keys::NetworkKeys;
 use mef_pipeline::pipeline::RejectReason;
 use mef_pipeline::received::Received;
 use mef_pipeline::secret::KeyRing;
@@ -135,7 +136,7 @@ impl Explain {
                 received.method
             ));
         }
-        let explanation = explain(source, received, keys, now, &patience());
+        let explanation = explain(source, received, keys, &NetworkKeys::none(), now, &patience());
         let age = matches!(
             explanation.reason,
             Some(RejectReason::Stale | RejectReason::Future)

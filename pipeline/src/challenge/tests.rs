@@ -1,4 +1,5 @@
 use super::*;
+use crate::network_keys::NetworkKeys;
 use crate::preset::Preset;
 
 /// A preset with these handshakes; the problems as sentences.
@@ -107,8 +108,13 @@ fn a_header_of_an_answer_cannot_be_ended_by_its_value() {
             query: query.to_owned(),
             ..post(Timestamp::UNIX_EPOCH)
         };
-        let answer =
-            challenges.answer_unverified(&received, &verifier, &KeyRing::default(), Timestamp::UNIX_EPOCH);
+        let answer = challenges.answer_unverified(
+            &received,
+            &verifier,
+            &KeyRing::default(),
+            &NetworkKeys::none(),
+            Timestamp::UNIX_EPOCH,
+        );
         answer
             .unwrap()
             .map(|reply| reply.headers)
@@ -194,7 +200,7 @@ fn a_secret_is_taken_on_first_use_only() {
             body: bytes::Bytes::from_static(body.as_bytes()),
             ..post(now)
         };
-        challenges.answer_unverified(&received, &verifier, keys, now)
+        challenges.answer_unverified(&received, &verifier, keys, &NetworkKeys::none(), now)
     };
     let none = KeyRing::default();
     let reply = answer(r#"{"t":"marked-not"}"#, &none).unwrap();

@@ -114,7 +114,7 @@ pub(super) fn proofs(primitive: &Primitive) -> Vec<String> {
     .collect()
 }
 
-/// Which of the source's secrets a primitive needs; a digest of the body needs none.
+/// Which of the source's secrets a primitive needs; a digest of the body and a published key need none.
 fn usage(primitive: &Primitive) -> Option<&str> {
     if let Some(token) = &primitive.token {
         return Some(token.secret.as_deref().unwrap_or("token"));
@@ -124,6 +124,9 @@ fn usage(primitive: &Primitive) -> Option<&str> {
         .as_ref()
         .map(|hmac| &hmac.secret)
         .or_else(|| primitive.digest.as_ref().map(|digest| &digest.secret))
-        .or_else(|| primitive.pubkey.as_ref().map(|pubkey| &pubkey.secret))?;
+        .or_else(|| {
+            let held = primitive.pubkey.as_ref().filter(|pubkey| pubkey.key.is_some());
+            held.map(|pubkey| &pubkey.secret)
+        })?;
     Some(secret.as_deref().unwrap_or("signing"))
 }

@@ -75,6 +75,14 @@ pub enum RejectReason {
     Stale,
     /// The signed time is in the future.
     Future,
+    /// The sender's published keys cannot be had now, so nobody can tell; the sender should try again.
+    KeysUnavailable,
+    /// The sender's published keys are there, and the one that the request names is not among them.
+    UnknownKey,
+    /// The request names an algorithm, an address of keys or a certificate that is not accepted.
+    NotAllowed,
+    /// A signed token was made by or for somebody else, or says something else than it must.
+    WrongClaims,
     /// No secret of the source is valid now.
     NoValidSecret,
     /// The sender's address is not among those allowed, or cannot be told.

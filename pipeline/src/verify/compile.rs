@@ -1,16 +1,18 @@
 //! From the words of a preset or a user to a verifier. Everything that can be known to be wrong before the first request
 //! is found here, all of it at once, each with the path of its field.
 
-use mef_crds::{
-    AllOf, BodyDigest, Digest, Hash, Hmac, Parameters, Primitive as Words, Pubkey, PubkeyAlgorithm, Token,
-    UrlVariant, Verification, Webhook,
-};
-use ring::{digest, hmac};
+mod body_digest;
+mod pubkey;
+mod signed;
+mod token;
+
+use mef_crds::{AllOf, Hash, Parameters, Primitive as Words, Verification, Webhook};
+use ring::digest;
 
 use crate::diagnostics::Problem;
 use crate::preset::ALLOWLIST;
 use crate::verify::pattern::Pattern;
-use crate::verify::primitive::{self, Kind, MacKey, Primitive, Scheme, Signed};
+use crate::verify::primitive::{Kind, Primitive};
 use crate::verify::signature::Signatures;
 use crate::verify::template::{Piece, Template};
 use crate::verify::value::ValueSource;
@@ -65,10 +67,8 @@ impl Verifier {
     }
 
     fn reads_url(&self) -> bool {
-        self.primitives().any(|primitive| match &primitive.kind {
-            Kind::Signed(signed) => signed.templates().any(Template::reads_url),
-            Kind::Token(_) | Kind::BodyDigest(_) => false,
-        })
+        self.primitives()
+            .any(|primitive| primitive.kind.templates().any(Template::reads_url))
     }
 
     fn set_tolerance(&mut self, webhook: &Webhook, problems: &mut Vec<Problem>) {
@@ -203,25 +203,7 @@ impl<'w> Compiler<'w> {
             .enumerate()
             .filter_map(|(index, words)| self.primitive(&format!("{field}.all[{index}]"), words))
             .collect();
-        for primitive in &primitives {
-            let Kind::BodyDigest(digest) = &primitive.kind else {
-                continue;
-            };
-            let covered = primitives.iter().any(|other| match &other.kind {
-                Kind::Signed(signed) => signed.sign.covers(&digest.source),
-                Kind::Token(_) | Kind::BodyDigest(_) => false,
-            });
-            if !covered {
-                self.error(
-                    &primitive.field,
-                    format!(
-                        "nothing beside it signs {}, so anybody can put the right hash there: add a signature \
-                         that covers it",
-                        digest.source
-                    ),
-                );
-            }
-        }
+        self.check_hashes(&primitives);
         Alternative { primitives }
     }
 
@@ -260,173 +242,26 @@ impl<'w> Compiler<'w> {
         })
     }
 
-    fn hmac(&mut self, field: &str, words: &Hmac) -> Option<Kind> {
-        let sign = self.sign(&format!("{field}.sign"), &words.sign, false);
-        let key = match (&words.key, &words.key_template) {
-            (Some(_), Some(_)) => {
-                self.error(field, "key and keyTemplate exclude each other");
-                None
-            }
-            (_, Some(text)) => self
-                .sign(&format!("{field}.keyTemplate"), text, true)
-                .map(MacKey::Template),
-            (key, None) => Some(MacKey::Secret(key.unwrap_or_default())),
-        };
-        let signatures = self.signatures(field, &words.signature);
-        let variants = [None]
-            .into_iter()
-            .chain(words.url_variants.iter().copied().map(Some))
-            .collect();
-        Some(Kind::Signed(Signed {
-            scheme: Scheme::Hmac {
-                algorithm: match words.hash {
-                    Hash::Sha1 => hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
-                    Hash::Sha256 => hmac::HMAC_SHA256,
-                    Hash::Sha512 => hmac::HMAC_SHA512,
-                },
-                key: key?,
-            },
-            sign: self.with_variants(field, sign?, &words.url_variants)?,
-            signatures: signatures?,
-            encoding: words.encoding,
-            variants,
-            usage: usage(words.secret.as_ref(), "signing"),
-        }))
-    }
-
-    fn with_variants(&mut self, field: &str, sign: Template, variants: &[UrlVariant]) -> Option<Template> {
-        if !variants.is_empty() && !sign.reads_url() {
-            self.error(
-                &format!("{field}.urlVariants"),
-                "is set and the signed content has no {url}",
-            );
-            return None;
-        }
-        Some(sign)
-    }
-
-    fn digest(&mut self, field: &str, words: &Digest) -> Option<Kind> {
-        let sign = self.sign(&format!("{field}.sign"), &words.sign, true);
-        let signatures = self.signatures(field, &words.signature);
-        Some(Kind::Signed(Signed {
-            scheme: Scheme::Digest(hash_algorithm(words.hash)),
-            sign: sign?,
-            signatures: signatures?,
-            encoding: words.encoding,
-            variants: vec![None],
-            usage: usage(words.secret.as_ref(), "signing"),
-        }))
-    }
-
-    fn pubkey(&mut self, field: &str, words: &Pubkey) -> Option<Kind> {
-        let sign = self.sign(&format!("{field}.sign"), &words.sign, false);
-        let signatures = self.signatures(field, &words.signature);
-        Some(Kind::Signed(Signed {
-            scheme: match words.algorithm {
-                PubkeyAlgorithm::Ed25519 => Scheme::Ed25519(words.key),
-            },
-            sign: sign?,
-            signatures: signatures?,
-            encoding: words.encoding,
-            variants: vec![None],
-            usage: usage(words.secret.as_ref(), "signing"),
-        }))
-    }
-
-    fn token(&mut self, field: &str, words: &Token) -> Option<Kind> {
-        let source = self.source(&format!("{field}.from"), &words.from)?;
-        Some(Kind::Token(primitive::Token {
-            source,
-            scheme: words.scheme,
-            decode: words.decode,
-            each: words.each,
-            usage: usage(words.secret.as_ref(), "token"),
-        }))
-    }
-
-    fn body_digest(&mut self, field: &str, words: &BodyDigest) -> Option<Kind> {
-        let source = self.source(&format!("{field}.expect"), &words.expect)?;
-        Some(Kind::BodyDigest(primitive::BodyDigest {
-            algorithm: hash_algorithm(words.hash),
-            source,
-            encoding: words.encoding,
-        }))
-    }
-
-    fn signatures(&mut self, field: &str, words: &mef_crds::SignatureSource) -> Option<Signatures> {
-        let field = format!("{}.{field}.signature", self.root);
-        Signatures::compile(words, &field, &mut self.problems)
-    }
-
-    /// A template; `keyed` ones must contain `{secret}`, others must not.
-    fn sign(&mut self, field: &str, text: &str, keyed: bool) -> Option<Template> {
-        let template = match Template::parse(text) {
-            Ok(template) => template,
-            Err(error) => {
-                self.error(field, error.to_string());
-                return None;
-            }
-        };
-        let before = self.problems.len();
-        match (keyed, template.has(&Piece::Secret)) {
-            (true, false) => self.error(
-                field,
-                format!("{text:?} has no {{secret}}: anybody could compute it"),
-            ),
-            (false, true) => self.error(
-                field,
-                format!(
-                    "{text:?} signs the secret itself; {{secret}} belongs in digest.sign and hmac.keyTemplate"
-                ),
-            ),
-            _ => {}
-        }
-        // A key template may be the secret alone in other words; signed content may not be a constant.
-        if !template.reads_request() && !field.ends_with(".keyTemplate") {
-            self.error(field, format!("{text:?} signs nothing of the request"));
-        }
-        if template.has(&Piece::Timestamp) && self.words.timestamp.is_none() {
-            self.error(
-                field,
-                format!("{text:?} has {{ts}}, and verification.timestamp does not say where it is"),
-            );
-        }
-        if template.has(&Piece::Id) && self.words.id.is_none() {
-            self.error(
-                field,
-                format!("{text:?} has {{id}}, and verification.id does not say where it is"),
-            );
-        }
-        (self.problems.len() == before).then_some(template)
-    }
-
     /// A time that is judged must be signed, or a replay only needs a new one.
     fn check_timestamp(&mut self, verifier: &Verifier) {
         let Some(rule) = &verifier.timestamp else {
             return;
         };
         for (index, alternative) in verifier.alternatives.iter().enumerate() {
-            let signed = || {
-                alternative
-                    .primitives
-                    .iter()
-                    .filter_map(|primitive| match &primitive.kind {
-                        Kind::Signed(signed) => Some(signed),
-                        Kind::Token(_) | Kind::BodyDigest(_) => None,
-                    })
-            };
+            let kinds = || alternative.primitives.iter().map(|primitive| &primitive.kind);
             let field = format!("any[{index}]");
             if rule.source == ValueSource::SignatureTimestamp
-                && !signed().any(|signed| signed.signatures.has_timestamp())
+                && !kinds()
+                    .filter_map(Kind::signatures)
+                    .any(Signatures::has_timestamp)
             {
                 self.error(
                     &field,
                     "timestamp.from is sig.ts, and no signature.keyed.timestamp of this alternative names its key",
                 );
             }
-            let covered = signed().any(|signed| {
-                signed
-                    .templates()
+            let covered = kinds().any(|kind| {
+                kind.templates()
                     .any(|template| template.has(&Piece::Timestamp) || template.covers(&rule.source))
             });
             if rule.tolerance.is_some() && !covered {
@@ -442,19 +277,6 @@ impl<'w> Compiler<'w> {
                 );
             }
         }
-    }
-}
-
-impl Signed {
-    fn templates(&self) -> impl Iterator<Item = &Template> {
-        let key = match &self.scheme {
-            Scheme::Hmac {
-                key: MacKey::Template(template),
-                ..
-            } => Some(template),
-            Scheme::Hmac { .. } | Scheme::Digest(_) | Scheme::Ed25519(_) => None,
-        };
-        [&self.sign].into_iter().chain(key)
     }
 }
 

@@ -7,6 +7,8 @@ use base64::engine::{DecodePaddingMode, general_purpose};
 use mef_crds::{Encoding, KeyEncoding, PubkeyEncoding};
 use zeroize::Zeroizing;
 
+use crate::public_key::{NotAPublicKey, PublicKey};
+
 /// Trailing bits must be zero: two texts for the same bytes would let a signature be altered unseen.
 const LENIENT: GeneralPurposeConfig =
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
@@ -31,9 +33,12 @@ pub enum UnusableKey {
     /// Not marked as a public key.
     #[error("it does not start with whpk_, so it is not a public key")]
     NotPublic,
-    /// Not the length of an Ed25519 key.
-    #[error("it is not 32 bytes long, as an Ed25519 public key is")]
+    /// Not the length of a raw public key.
+    #[error("it is neither 32 bytes long, as an Ed25519 public key is, nor 65, as one of P-256 is")]
     WrongLength,
+    /// No public key of a kind that is taken.
+    #[error(transparent)]
+    PublicKey(#[from] NotAPublicKey),
 }
 
 /// Bytes of a signature or hash; `None` when the text is not of that encoding.
@@ -86,17 +91,17 @@ pub(crate) fn mac_key(encoding: KeyEncoding, secret: &[u8]) -> Result<Zeroizing<
     Ok(Zeroizing::new(key))
 }
 
-/// The raw Ed25519 public key a secret entry holds.
-pub(crate) fn public_key(encoding: PubkeyEncoding, entry: &[u8]) -> Result<Vec<u8>, UnusableKey> {
-    let key = match encoding {
+/// The public key a secret entry holds.
+pub(crate) fn public_key(encoding: PubkeyEncoding, entry: &[u8]) -> Result<PublicKey, UnusableKey> {
+    let raw = match encoding {
         PubkeyEncoding::Whpk => key_base64(entry.strip_prefix(b"whpk_").ok_or(UnusableKey::NotPublic)?)?,
         PubkeyEncoding::Base64 => key_base64(entry)?,
         PubkeyEncoding::Hex => key_hex(entry)?,
+        PubkeyEncoding::Spki => return Ok(PublicKey::from_text(entry)?),
     };
-    if key.len() != ring::signature::ED25519_PUBLIC_KEY_LEN {
-        return Err(UnusableKey::WrongLength);
-    }
-    Ok(key)
+    PublicKey::ed25519(&raw)
+        .or_else(|_| PublicKey::p256(&raw))
+        .map_err(|_| UnusableKey::WrongLength)
 }
 
 fn key_base64(text: &[u8]) -> Result<Vec<u8>, UnusableKey> {

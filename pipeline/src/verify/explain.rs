@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::network_keys::NetworkKeys;
 use crate::received::Received;
 use crate::secret::KeyRing;
+use crate::verify::primitive::Trusted;
 use crate::verify::value::View;
 use crate::verify::{Unverified, Verifier};
 
@@ -36,9 +38,16 @@ pub struct Attempt {
 
 /// Judges a request as [`crate::verify::verify`] does, and says what was tried.
 #[must_use]
-pub fn explain(verifier: &Verifier, received: &Received, keys: &KeyRing, now: Timestamp) -> Explanation {
+pub fn explain(
+    verifier: &Verifier,
+    received: &Received,
+    keys: &KeyRing,
+    network: &NetworkKeys,
+    now: Timestamp,
+) -> Explanation {
     let mut log = Log::default();
-    let verdict = verifier.judge(&View::new(received), keys, now, &mut Trace(Some(&mut log)));
+    let trusted = Trusted { keys, network, now };
+    let verdict = verifier.judge(&View::new(received), trusted, &mut Trace(Some(&mut log)));
     Explanation {
         verdict,
         attempts: log.attempts,
@@ -69,10 +78,10 @@ impl Trace<'_> {
         }
     }
 
-    /// What follows is about these signed bytes and this secret.
-    pub(crate) fn signed(&mut self, key_index: usize, bytes: impl FnOnce() -> Vec<u8>) {
+    /// What follows is about these signed bytes and this secret, or a published key.
+    pub(crate) fn signed(&mut self, key_index: Option<usize>, bytes: impl FnOnce() -> Vec<u8>) {
         if let Some(log) = &mut self.0 {
-            log.key_index = Some(key_index);
+            log.key_index = key_index;
             log.signed = Some(bytes().into());
         }
     }

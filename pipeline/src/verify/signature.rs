@@ -1,9 +1,11 @@
 //! Signature sources: how a request carries its signatures. Text of the request in, candidates out. The word before a
 //! signature selects candidates; it never selects an algorithm.
 
-use mef_crds::{KeyedSignature, SignatureSource};
+use mef_crds::{Encoding, KeyedSignature, SignatureSource};
 
 use crate::diagnostics::Problem;
+use crate::verify::Unverified;
+use crate::verify::encoding::decode;
 use crate::verify::value::{Unreadable, ValueSource, View};
 
 /// More than a sender needs in a rotation; a bound on what a forger can make us compute.
@@ -136,6 +138,26 @@ impl Signatures {
         }
         candidates.texts.truncate(MAX_CANDIDATES);
         Ok(candidates)
+    }
+
+    /// The bytes of the candidates, `None` for one that is not of the encoding.
+    pub(crate) fn decode(
+        &self,
+        candidates: &Candidates,
+        encoding: Encoding,
+    ) -> Result<Vec<Option<Vec<u8>>>, Unverified> {
+        let decoded: Vec<_> = candidates
+            .texts
+            .iter()
+            .map(|text| decode(encoding, text))
+            .collect();
+        if decoded.iter().any(Option::is_some) {
+            return Ok(decoded);
+        }
+        let place = self.places.first().map(ToString::to_string).unwrap_or_default();
+        Err(Unverified::malformed(format!(
+            "no signature of {place} is written in {encoding:?}"
+        )))
     }
 
     /// Whether there is anything where signatures stand, usable or not.

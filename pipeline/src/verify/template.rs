@@ -76,7 +76,15 @@ pub(crate) struct Content<'a> {
 /// The bytes a template stands for, in pieces, so that a body is not copied to be hashed.
 pub(crate) struct Rendered<'a>(Vec<Cow<'a, [u8]>>);
 
-impl Rendered<'_> {
+impl<'a> Rendered<'a> {
+    /// All of it in one piece; a body that is signed alone is not copied.
+    pub(crate) fn contiguous(mut self) -> Cow<'a, [u8]> {
+        match self.0.len() {
+            1 => self.0.swap_remove(0),
+            _ => Cow::Owned(self.0.concat()),
+        }
+    }
+
     pub(crate) fn pieces(&self) -> impl Iterator<Item = &[u8]> {
         self.0.iter().map(AsRef::as_ref)
     }

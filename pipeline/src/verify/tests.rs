@@ -2,6 +2,7 @@ use bytes::Bytes;
 use mef_crds::{Verification, Webhook};
 
 use super::*;
+use crate::network_keys::NetworkKeys;
 use crate::received::Headers;
 use crate::secret::{Key, Secret};
 
@@ -312,7 +313,13 @@ fn all_primitives_of_an_alternative_must_hold_and_one_alternative_must() {
     .unwrap();
     let keys = ring(&[("token", "one"), ("second", "two")]);
     let judge = |headers: &[(&str, &str)]| {
-        let verdict = verify(&verifier, request(headers, ""), &keys, Timestamp::UNIX_EPOCH);
+        let verdict = verify(
+            &verifier,
+            request(headers, ""),
+            &keys,
+            &NetworkKeys::none(),
+            Timestamp::UNIX_EPOCH,
+        );
         verdict
             .map(|verified| verified.key_index())
             .map_err(|unverified| unverified.reason)
@@ -332,7 +339,13 @@ fn every_element_must_carry_the_token_and_none_at_all_is_none() {
         compile("any: [{all: [{token: {from: 'json:/value/*/clientState', each: true}}]}]").unwrap();
     let keys = ring(&[("token", "one"), ("token", "two")]);
     let judge = |body: &str| {
-        let verdict = verify(&verifier, request(&[], body), &keys, Timestamp::UNIX_EPOCH);
+        let verdict = verify(
+            &verifier,
+            request(&[], body),
+            &keys,
+            &NetworkKeys::none(),
+            Timestamp::UNIX_EPOCH,
+        );
         verdict
             .map(|verified| verified.key_index())
             .map_err(|unverified| unverified.reason)
@@ -371,6 +384,7 @@ fn an_explanation_shows_what_was_signed_and_neither_secret_nor_signature() {
         &hmac,
         &request(&[("x-signature", "00ff")], "body"),
         &keys,
+        &NetworkKeys::none(),
         Timestamp::UNIX_EPOCH,
     );
     assert_eq!(
@@ -403,6 +417,7 @@ fn an_explanation_shows_what_was_signed_and_neither_secret_nor_signature() {
         &digest,
         &request(&[("x-signature", "00ff")], "body"),
         &keys,
+        &NetworkKeys::none(),
         Timestamp::UNIX_EPOCH,
     );
     assert_eq!(
@@ -415,6 +430,7 @@ fn an_explanation_shows_what_was_signed_and_neither_secret_nor_signature() {
         &token,
         &request(&[("x-token", "marked-other")], ""),
         &keys,
+        &NetworkKeys::none(),
         Timestamp::UNIX_EPOCH,
     );
     assert!(!format!("{explained:?}").contains("marked"), "{explained:?}");

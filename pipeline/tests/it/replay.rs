@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use mef_pipeline::dead_letter::Letter;
 use mef_pipeline::definition::{Definition, References};
 use mef_pipeline::envelope::conformance::conform;
+use mef_pipeline::network_keys::NetworkKeys;
 use mef_pipeline::pipeline::{Outcome, Prepared, process, reprocess};
 use mef_pipeline::preset::{GeneratedSecret, Preset};
 use mef_pipeline::received::Received;
@@ -89,7 +90,7 @@ fn signed(source: &Source, headers: &BTreeMap<String, String>, body: &str, keys:
 }
 
 fn prepared(source: &Source, received: Received, keys: &KeyRing) -> Vec<Prepared> {
-    match process(source, received, keys, now(), &|| false) {
+    match process(source, received, keys, &NetworkKeys::none(), now(), &|| false) {
         Outcome::Accepted(accepted) => accepted.items,
         other => panic!("{}: {other:?}", source.preset().name),
     }

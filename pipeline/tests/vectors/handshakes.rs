@@ -1,5 +1,6 @@
 //! Handshakes under attack: what is answered, with which secret, and what never is.
 
+use mef_pipeline::network_keys::NetworkKeys;
 use mef_pipeline::pipeline::{RejectReason, Rejection, Reply};
 use mef_pipeline::received::Received;
 
@@ -16,9 +17,13 @@ fn zoom_challenge(token: &str, signature: Option<&str>) -> Option<Result<Reply, 
         Some("genuine") => signed.received,
         Some(other) => with(&signed.received, "x-zm-signature", &[other]),
     };
-    subject
-        .challenges
-        .answer_unverified(&signed.received, &subject.verifier, &keys, second(NOW))
+    subject.challenges.answer_unverified(
+        &signed.received,
+        &subject.verifier,
+        &keys,
+        &NetworkKeys::none(),
+        second(NOW),
+    )
 }
 
 #[test]
@@ -62,10 +67,13 @@ fn a_rotated_challenge_is_answered_with_the_secret_it_was_signed_with() {
     let body = r#"{"event":"endpoint.url_validation","payload":{"plainToken":"qgg8vlvZRS6UYooatFL8Aw"}}"#;
     for secret in ["old", "new"] {
         let signed = signed("zoom", secret, body);
-        let answer =
-            subject
-                .challenges
-                .answer_unverified(&signed.received, &subject.verifier, &keys, second(NOW));
+        let answer = subject.challenges.answer_unverified(
+            &signed.received,
+            &subject.verifier,
+            &keys,
+            &NetworkKeys::none(),
+            second(NOW),
+        );
         let body: serde_json::Value = serde_json::from_slice(&answer.unwrap().unwrap().body).unwrap();
         assert_eq!(
             body["encryptedToken"],
@@ -78,9 +86,13 @@ fn a_rotated_challenge_is_answered_with_the_secret_it_was_signed_with() {
 fn an_event_is_no_handshake_and_a_handshake_of_another_source_is_none() {
     let zoom = signed("zoom", "secret", r#"{"event":"user.created"}"#);
     let challenges = |subject: &Subject, received: &Received| {
-        subject
-            .challenges
-            .answer_unverified(received, &subject.verifier, &zoom.keys, zoom.now)
+        subject.challenges.answer_unverified(
+            received,
+            &subject.verifier,
+            &zoom.keys,
+            &NetworkKeys::none(),
+            zoom.now,
+        )
     };
     assert!(challenges(&zoom.subject, &zoom.received).is_none());
     let get = |name: &str, value: &str| Received {
@@ -119,7 +131,13 @@ fn a_handshake_that_must_be_signed_is_answered_after_verification_only() {
     let challenges = &slack.subject.challenges;
     assert!(
         challenges
-            .answer_unverified(&slack.received, &slack.subject.verifier, &slack.keys, slack.now)
+            .answer_unverified(
+                &slack.received,
+                &slack.subject.verifier,
+                &slack.keys,
+                &NetworkKeys::none(),
+                slack.now
+            )
             .is_none()
     );
     let verified = slack.verdict().unwrap();

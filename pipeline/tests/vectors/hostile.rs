@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use jiff::{Timestamp, ToSpan as _};
+use mef_pipeline::network_keys::NetworkKeys;
 use mef_pipeline::pipeline::RejectReason;
 use mef_pipeline::preset::Preset;
 use mef_pipeline::received::{Headers, Received};
@@ -38,6 +39,7 @@ pub fn signed(name: &str, secret: &str, body: &str) -> Signed {
         subject,
         received,
         keys,
+        network: NetworkKeys::none(),
         now: second(NOW),
     }
 }
@@ -73,7 +75,13 @@ fn during_a_rotation_old_and_new_secrets_are_valid_and_the_one_that_matched_is_k
     let new = signed("zoom", "new", "{}");
     let judge = |keys: Vec<Key>| -> Result<Option<usize>, RejectReason> {
         let keys = KeyRing::new(keys);
-        let verdict = verify(&new.subject.verifier, new.received.clone(), &keys, at);
+        let verdict = verify(
+            &new.subject.verifier,
+            new.received.clone(),
+            &keys,
+            &NetworkKeys::none(),
+            at,
+        );
         verdict
             .map(|verified: Verified| verified.key_index())
             .map_err(|unverified| unverified.reason)
@@ -397,7 +405,13 @@ fn an_empty_secret_verifies_nothing_in_any_preset() {
         "x-hub-signature-256",
         &[&format!("sha256={empty}")],
     );
-    let verdict = verify(&forged.subject.verifier, received, &keys, forged.now);
+    let verdict = verify(
+        &forged.subject.verifier,
+        received,
+        &keys,
+        &NetworkKeys::none(),
+        forged.now,
+    );
     assert_eq!(verdict.unwrap_err().reason, RejectReason::NoValidSecret);
 }
 
@@ -441,7 +455,14 @@ fn the_longest_reason_wins_and_names_no_value() {
     let subject = subject("standard-webhooks");
     let keys = subject.keys(&["whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=".to_owned()]);
     let forged = signed("standard-webhooks", "whsec_AAAA", "marked");
-    let unverified = verify(&subject.verifier, forged.received, &keys, second(NOW)).unwrap_err();
+    let unverified = verify(
+        &subject.verifier,
+        forged.received,
+        &keys,
+        &NetworkKeys::none(),
+        second(NOW),
+    )
+    .unwrap_err();
     assert_eq!(unverified.reason, RejectReason::Mismatch);
     assert_eq!(unverified.to_string(), "no valid secret for \"signing\" matches");
 }
@@ -481,9 +502,9 @@ proptest! {
                     at: second(NOW),
                     request_id: "r1".to_owned(),
                 };
-                let _ = subject.challenges.answer_unverified(&received, &subject.verifier, &keys, second(NOW));
-                let explained = mef_pipeline::verify::explain(&subject.verifier, &received, &keys, second(NOW));
-                let verdict = verify(&subject.verifier, received, &keys, second(NOW)).map(|verified| verified.key_index());
+                let _ = subject.challenges.answer_unverified(&received, &subject.verifier, &keys, &NetworkKeys::none(), second(NOW));
+                let explained = mef_pipeline::verify::explain(&subject.verifier, &received, &keys, &NetworkKeys::none(), second(NOW));
+                let verdict = verify(&subject.verifier, received, &keys, &NetworkKeys::none(), second(NOW)).map(|verified| verified.key_index());
                 prop_assert!(verdict.is_err(), "{}", preset.name);
                 prop_assert_eq!(verdict, explained.verdict);
             }

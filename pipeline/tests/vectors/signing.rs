@@ -1,6 +1,7 @@
 //! What is signed as the vendor would is accepted; so `mef send` and samples test what a vendor would do.
 
 use bytes::Bytes;
+use mef_pipeline::network_keys::NetworkKeys;
 use mef_pipeline::preset::Preset;
 use mef_pipeline::secret::KeyRing;
 use mef_pipeline::sign::{SignError, UnsignedRequest, sign};
@@ -34,6 +35,7 @@ fn check(preset: &Preset, request: &UnsignedRequest) {
         &subject.verifier,
         signed.received(second(NOW), "r1"),
         &keys,
+        &NetworkKeys::none(),
         second(NOW),
     )
     .unwrap_or_else(|unverified| panic!("{}: {unverified}", preset.name));
@@ -98,7 +100,16 @@ fn a_time_and_an_id_that_are_there_stay() {
     let signed = sign(&subject.verifier, &keys(&subject), &request, second(NOW)).unwrap();
     assert_eq!(&signed.headers()[..2], request.headers);
     let received = signed.received(second(NOW), "r1");
-    assert!(verify(&subject.verifier, received, &keys(&subject), second(NOW)).is_ok());
+    assert!(
+        verify(
+            &subject.verifier,
+            received,
+            &keys(&subject),
+            &NetworkKeys::none(),
+            second(NOW)
+        )
+        .is_ok()
+    );
 }
 
 #[test]

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use mef_crds::Webhook;
 use mef_pipeline::challenge::Challenges;
+use mef_pipeline::network_keys::NetworkKeys;
 use mef_pipeline::pipeline::{RejectReason, Rejection, Reply};
 use mef_pipeline::preset::Preset;
 use mef_pipeline::received::{Headers, Received};
@@ -39,6 +40,7 @@ pub struct Signed {
     pub subject: Subject,
     pub received: Received,
     pub keys: KeyRing,
+    pub network: NetworkKeys,
     pub now: Timestamp,
 }
 
@@ -80,6 +82,7 @@ impl Catalogue {
         received.at = now;
         Some(Signed {
             keys: subject.keys(&vector.secrets),
+            network: NetworkKeys::none(),
             subject,
             received,
             now,
@@ -123,9 +126,13 @@ impl Catalogue {
         let answer = if vector.presigned {
             subject.answer_signed(&received, &keys, now)
         } else {
-            subject
-                .challenges
-                .answer_unverified(&received, &subject.verifier, &keys, now)
+            subject.challenges.answer_unverified(
+                &received,
+                &subject.verifier,
+                &keys,
+                &NetworkKeys::none(),
+                now,
+            )
         };
         match answer {
             None => Verdict::Wrong("not taken for a handshake".to_owned()),
@@ -180,11 +187,11 @@ impl Subject {
         let received = sign(&self.verifier, keys, &unsigned, now)
             .unwrap()
             .received(now, "r1");
-        let answer = self
-            .challenges
-            .answer_unverified(&received, &self.verifier, keys, now);
+        let answer =
+            self.challenges
+                .answer_unverified(&received, &self.verifier, keys, &NetworkKeys::none(), now);
         answer.or_else(|| {
-            let verified = verify(&self.verifier, received, keys, now).unwrap();
+            let verified = verify(&self.verifier, received, keys, &NetworkKeys::none(), now).unwrap();
             self.challenges.answer_verified(&verified, keys, now)
         })
     }
@@ -196,7 +203,8 @@ impl Signed {
     }
 
     pub fn judge(&self, received: Received, now: Timestamp) -> Result<Verified, RejectReason> {
-        verify(&self.subject.verifier, received, &self.keys, now).map_err(|unverified| unverified.reason)
+        verify(&self.subject.verifier, received, &self.keys, &self.network, now)
+            .map_err(|unverified| unverified.reason)
     }
 }
 

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use mef_crds::{AllOf, SignatureSource, Verification, Webhook};
 use mef_crds::{Encoding, Hash, Hmac, KeyEncoding, Primitive, Pubkey, PubkeyAlgorithm, PubkeyEncoding};
+use mef_pipeline::network_keys::NetworkKeys;
 use mef_pipeline::received::{Headers, Received};
 use mef_pipeline::secret::KeyRing;
 use mef_pipeline::verify::{Verifier, verify};
@@ -42,7 +43,7 @@ fn accepts(verifier: &Verifier, secret: &[u8], message: &[u8], signature: &[u8])
         request_id: "r1".to_owned(),
     };
     let keys = KeyRing::new(vec![key(0, "signing", &hex(secret))]);
-    verify(verifier, received, &keys, second(NOW)).is_ok()
+    verify(verifier, received, &keys, &NetworkKeys::none(), second(NOW)).is_ok()
 }
 
 #[test]
@@ -95,8 +96,11 @@ fn hmac_agrees_but_for_what_is_refused_on_purpose() {
 fn ed25519_agrees() {
     let verifier = verifier(Primitive {
         pubkey: Some(Pubkey {
-            algorithm: PubkeyAlgorithm::Ed25519,
-            key: PubkeyEncoding::Hex,
+            algorithm: Some(PubkeyAlgorithm::Ed25519),
+            algorithm_by: None,
+            key: Some(PubkeyEncoding::Hex),
+            key_set: None,
+            x509_url: None,
             sign: "{body}".to_owned(),
             signature: source(),
             encoding: Encoding::Hex,

@@ -16,6 +16,7 @@ use jiff::Timestamp;
 use mef_e2e::{Dev, conform, mef, skip};
 use mef_pipeline::definition::Definition;
 use mef_pipeline::manifest::{Manifests, SourceText};
+use mef_pipeline::network_keys::NetworkKeys;
 use mef_pipeline::parse::{ParseRules, parse};
 use mef_pipeline::received::Received;
 use mef_pipeline::secret::KeyRing;
@@ -207,7 +208,8 @@ impl Stages {
             at: now,
             request_id: "request".to_owned(),
         };
-        let verified = verify(&self.verifier, received, &self.keys, now).expect("it is signed");
+        let verified =
+            verify(&self.verifier, received, &self.keys, &NetworkKeys::none(), now).expect("it is signed");
         let mut items = parse(&self.rules, verified).into_items();
         assert_eq!(items.len(), 1, "{}", payload.name());
         let item = items
