@@ -33,9 +33,10 @@ pub use status::{
     SamplesStatus,
 };
 pub use verification::{
-    AlgorithmBy, AllOf, BodyDigest, Digest, Encoding, Hash, Hmac, KeyEncoding, KeySetFormat, KeyedSignature,
-    NamedKeySet, Primitive, Pubkey, PubkeyAlgorithm, PubkeyEncoding, SignatureSeries, SignatureSource,
-    TimeUnit, Timestamp, Token, TokenDecode, TokenScheme, UrlVariant, Verification, X509Url,
+    AlgorithmBy, AllOf, BodyDigest, Digest, Encoding, Hash, Hmac, Jwt, JwtAlgorithm, JwtBodyHash,
+    KeyEncoding, KeySetFormat, KeyedSignature, NamedKeySet, Primitive, Pubkey, PubkeyAlgorithm,
+    PubkeyEncoding, SignatureSeries, SignatureSource, TimeUnit, Timestamp, Token, TokenDecode, TokenScheme,
+    UrlVariant, Verification, X509Url,
 };
 
 /// The API group of every kind of this project.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// is refused, and so is a source without one that it needs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[x_kube(
-    validation = Rule::new("has(self.topics) || has(self.origins) || has(self.audience) || has(self.issuer)").message("at least one of topics, origins, audience, issuer must be set")
+    validation = Rule::new("has(self.topics) || has(self.origins) || has(self.audience) || has(self.issuer) || has(self.senders) || has(self.keySetUrl)").message("at least one of topics, origins, audience, issuer, senders, keySetUrl must be set")
 )]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Parameters {
@@ -29,6 +29,15 @@ pub struct Parameters {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 512))]
     pub issuer: Option<String>,
+    /// The accounts that may send, each as the token names it (at Google the address of a service account). The issuer's
+    /// other customers get tokens too, for the same audience if they ask for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(min = 1, max = 64), inner(length(min = 1, max = 512)))]
+    pub senders: Vec<String>,
+    /// Where the issuer publishes its keys, when that is not where the preset expects them: an https address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 9, max = 512), regex(pattern = "^https://"))]
+    pub key_set_url: Option<String>,
 }
 
 /// The name of a parameter.
@@ -43,11 +52,22 @@ pub enum ParameterName {
     Audience,
     /// `issuer`.
     Issuer,
+    /// `senders`.
+    Senders,
+    /// `keySetUrl`.
+    KeySetUrl,
 }
 
 impl ParameterName {
     /// Every one of them.
-    pub const ALL: [Self; 4] = [Self::Topics, Self::Origins, Self::Audience, Self::Issuer];
+    pub const ALL: [Self; 6] = [
+        Self::Topics,
+        Self::Origins,
+        Self::Audience,
+        Self::Issuer,
+        Self::Senders,
+        Self::KeySetUrl,
+    ];
 
     /// As it is written in a source.
     #[must_use]
@@ -57,6 +77,8 @@ impl ParameterName {
             Self::Origins => "origins",
             Self::Audience => "audience",
             Self::Issuer => "issuer",
+            Self::Senders => "senders",
+            Self::KeySetUrl => "keySetUrl",
         }
     }
 }
@@ -76,6 +98,8 @@ impl Parameters {
             ParameterName::Origins => !self.origins.is_empty(),
             ParameterName::Audience => self.audience.is_some(),
             ParameterName::Issuer => self.issuer.is_some(),
+            ParameterName::Senders => !self.senders.is_empty(),
+            ParameterName::KeySetUrl => self.key_set_url.is_some(),
         }
     }
 }

@@ -35,6 +35,7 @@ pub(crate) mod excerpt;
 pub mod hex;
 pub(crate) mod public_key;
 pub mod json;
+pub(crate) mod jws;
 pub mod redact;
 pub mod time;
 

@@ -178,6 +178,9 @@ pub enum BodyFormat {
     Ndjson,
     /// JSON values one after the other (Splunk's HTTP Event Collector).
     JsonStream,
+    /// A signed token whose claims are the event (security event tokens, RFC 8935). Only where every alternative of the
+    /// verification has a `jwt` from `body`, so that what is read is what was verified.
+    Jwt,
 }
 
 /// How one body becomes several events.
@@ -362,17 +365,16 @@ impl Preset {
 
     /// Whether a word of it stands for the values of a parameter.
     pub(crate) fn reads_allowlist(&self) -> bool {
-        let guards = self
+        let mut guards = self
             .challenges
             .iter()
             .flat_map(|challenge| challenge.guard.values());
-        self.verification
-            .require
-            .values()
-            .chain(guards)
-            .any(|text| text == ALLOWLIST)
+        crate::verify::reads_allowlist(&self.verification) || guards.any(|text| text == ALLOWLIST)
     }
 }
+
+/// In a token's claims: the senders that the source lists.
+pub(crate) const SENDERS: &str = "senders";
 
 /// In a requirement or guard: the topics or origins of the source.
 pub(crate) const ALLOWLIST: &str = "allowlist";

@@ -167,6 +167,13 @@ struct Draft<'s> {
 impl Draft<'_> {
     /// What signatures cover comes first: fixed values, time, id, the hash of the body.
     fn sign(&mut self, alternative: &Alternative) -> Result<(), SignError> {
+        if alternative
+            .primitives
+            .iter()
+            .any(|primitive| !can_sign(&primitive.kind))
+        {
+            return Err(SignError::PublicKey);
+        }
         self.put_required()?;
         self.put_time()?;
         self.put_id()?;
@@ -175,8 +182,7 @@ impl Draft<'_> {
             match kind {
                 Kind::BodyDigest(digest) => self.put_hash(digest)?,
                 Kind::Token(token) => self.put_token(token)?,
-                Kind::Signed(_) => {}
-                Kind::Pubkey(_) => return Err(SignError::PublicKey),
+                Kind::Signed(_) | Kind::Pubkey(_) | Kind::Jwt(_) => {}
             }
         }
         for kind in kinds() {
@@ -359,10 +365,19 @@ impl Draft<'_> {
                 self.request.query = pairs.join("&");
                 Ok(())
             }
-            ValueSource::Json(_) | ValueSource::Form(_) | ValueSource::SignatureTimestamp => {
-                Err(SignError::InBody(place.clone()))
-            }
+            ValueSource::Json(_)
+            | ValueSource::Member(_)
+            | ValueSource::Form(_)
+            | ValueSource::SignatureTimestamp => Err(SignError::InBody(place.clone())),
         }
+    }
+}
+
+/// Whether the secrets of a source are enough to sign; for the rest only the sender has the key.
+fn can_sign(kind: &Kind) -> bool {
+    match kind {
+        Kind::Signed(_) | Kind::Token(_) | Kind::BodyDigest(_) => true,
+        Kind::Pubkey(_) | Kind::Jwt(_) => false,
     }
 }
 

@@ -21,6 +21,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use mef_crds::TimeUnit;
 
+pub(crate) use compile::{reads_allowlist, token_parameters};
 pub use encoding::UnusableKey;
 pub(crate) use encoding::{decode_base64, encode, encode_base64, mac_key};
 pub use explain::{Attempt, Explanation, explain};

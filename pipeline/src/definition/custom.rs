@@ -7,9 +7,8 @@ use std::collections::BTreeSet;
 
 use mef_crds::{ParameterName, Primitive, SignatureSource, Verification};
 
-use crate::preset::{
-    ALLOWLIST, Ack, BodyRules, EventFacts, Issuer, Preset, PresetParameter, PresetSecret, Retry,
-};
+use crate::preset::{Ack, BodyRules, EventFacts, Issuer, Preset, PresetParameter, PresetSecret, Retry};
+use crate::verify::{reads_allowlist, token_parameters};
 
 /// The name of the preset that stands for a verification of the user's own.
 const NAME: &str = "custom";
@@ -68,16 +67,23 @@ pub(super) fn preset(verification: &Verification) -> Preset {
 
 /// What the verification's words need of the source besides secrets.
 fn parameters(verification: &Verification) -> Vec<PresetParameter> {
-    let reads_allowlist = verification.require.values().any(|text| text == ALLOWLIST);
-    reads_allowlist
-        .then(|| PresetParameter {
-            name: ParameterName::Topics,
-            description: "The values that spec.webhook.verification.require accepts where it says allowlist."
-                .to_owned(),
-            optional: false,
-        })
+    let of_tokens = token_parameters(verification)
         .into_iter()
-        .collect()
+        .map(|(name, needed)| PresetParameter {
+            name,
+            description: format!(
+                "What the tokens of spec.webhook.verification are held against as {}.",
+                name.as_str()
+            ),
+            optional: !needed,
+        });
+    let allowlist = reads_allowlist(verification).then(|| PresetParameter {
+        name: ParameterName::Topics,
+        description: "The values that spec.webhook.verification.require accepts where it says allowlist."
+            .to_owned(),
+        optional: false,
+    });
+    of_tokens.chain(allowlist).collect()
 }
 
 /// Every primitive of a verification.
@@ -103,6 +109,9 @@ pub(super) fn proofs(primitive: &Primitive) -> Vec<String> {
     if let Some(token) = &primitive.token {
         return vec![token.from.clone()];
     }
+    if let Some(jwt) = &primitive.jwt {
+        return vec![jwt.from.clone()];
+    }
     [
         primitive.hmac.as_ref().map(|hmac| &hmac.signature),
         primitive.digest.as_ref().map(|digest| &digest.signature),
@@ -127,6 +136,10 @@ fn usage(primitive: &Primitive) -> Option<&str> {
         .or_else(|| {
             let held = primitive.pubkey.as_ref().filter(|pubkey| pubkey.key.is_some());
             held.map(|pubkey| &pubkey.secret)
+        })
+        .or_else(|| {
+            let held = primitive.jwt.as_ref().filter(|jwt| jwt.key_set_url.is_none());
+            held.map(|jwt| &jwt.secret)
         })?;
     Some(secret.as_deref().unwrap_or("signing"))
 }

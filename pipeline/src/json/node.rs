@@ -133,6 +133,12 @@ impl<'a> Node<'a> {
         })
     }
 
+    /// The name of an object's first member.
+    #[must_use]
+    pub fn first_member(self) -> Option<Cow<'a, str>> {
+        self.members()?.next().map(|(name, _)| name)
+    }
+
     /// The value of an object's member; of equal names the last.
     #[must_use]
     pub fn get(self, name: &str) -> Option<Self> {

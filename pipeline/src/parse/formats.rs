@@ -7,6 +7,7 @@ use super::{Found, MAX_ITEMS, ParseRules, form};
 use crate::dead_letter::Detail;
 use crate::excerpt::shorten;
 use crate::json::{Document, JsonError};
+use crate::jws::Compact;
 use crate::preset::BodyFormat;
 
 /// A body that could be read.
@@ -52,6 +53,7 @@ pub(super) fn read(
             BodyFormat::JsonStream => Document::parse_sequence(body.clone())
                 .map(Body::Sequence)
                 .map_err(|error| not_json(&error)),
+            BodyFormat::Jwt => claims(body).map(Body::Whole),
             BodyFormat::Ndjson => lines(body).map(Body::Lines),
             BodyFormat::Form => Err(no_form(content_type)),
         };
@@ -70,6 +72,17 @@ pub(super) fn not_json(error: &JsonError) -> Detail {
         column: Some(error.column),
         ..Detail::message(format!("not JSON: {}", error.message))
     }
+}
+
+/// The claims of a token that verification has found genuine.
+fn claims(body: &Bytes) -> Result<Document, Detail> {
+    let token = Compact::of_body(body)
+        .map_err(|error| Detail::message(format!("the body is no signed token: {error}")))?;
+    Document::parse(token.claims).map_err(|error| {
+        let mut detail = not_json(&error);
+        detail.message = format!("the token's claims are {}", detail.message);
+        detail
+    })
 }
 
 fn no_form(content_type: Option<&str>) -> Detail {

@@ -112,6 +112,7 @@ impl Request {
                 values.next().is_none().then_some(Cow::Owned(first))
             }
             ValueSource::Json(pointer) => document?.pointer(pointer)?.scalar_text(),
+            ValueSource::Member(pointer) => document?.pointer(pointer)?.first_member(),
             ValueSource::Form(_) | ValueSource::SignatureTimestamp => None,
         }
     }

@@ -1,17 +1,18 @@
 //! What must hold of a preset beyond its types: everything it reads is declared, everything it declares is read, nothing
 //! it keeps is a secret, and every claim has its source.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use mef_crds::ParameterName;
+use mef_crds::{ParameterName, Primitive, Verification};
 
 use super::{
-    ALLOWLIST, Ack, BodyRules, EventFacts, Example, Preset, PresetParameter, PresetSecret, Retry, VendorKey,
+    ALLOWLIST, Ack, BodyFormat, BodyRules, EventFacts, Example, Preset, PresetParameter, PresetSecret, Retry,
+    VendorKey,
 };
 use crate::challenge::Challenges;
 use crate::diagnostics::Problem;
-use crate::verify::Verifier;
 use crate::verify::value::{ValueSource, is_header_name, is_pointer};
+use crate::verify::{Verifier, token_parameters};
 
 impl Preset {
     /// What is wrong with it; all problems at once. What a source adds (URL, secrets, tolerance) is checked by
@@ -64,11 +65,13 @@ impl Preset {
             check.keep_headers(keep_headers, &verifier.secret_headers());
         }
         check.parameters(parameters, self.reads_allowlist());
+        check.token_parameters(parameters, &token_parameters(verification));
         check.event(event);
         if let Some(key) = vendor_key {
             check.vendor_key(key);
         }
         check.body(body);
+        check.token_body(body, verification);
         check.ack(ack);
         check.retry(retry);
         check.examples(examples);
@@ -184,6 +187,49 @@ impl Check {
                 "parameters",
                 format!("topics or origins are declared, and no requirement or guard reads {ALLOWLIST:?}"),
             ),
+        }
+    }
+
+    /// A preset may fix what the words leave to the source by needing it, never the other way round.
+    fn token_parameters(&mut self, parameters: &[PresetParameter], read: &BTreeMap<ParameterName, bool>) {
+        for (index, parameter) in parameters.iter().enumerate() {
+            let lists = [ParameterName::Topics, ParameterName::Origins];
+            if !lists.contains(&parameter.name) && !read.contains_key(&parameter.name) {
+                let name = parameter.name.as_str();
+                self.error(
+                    &format!("parameters[{index}].name"),
+                    format!("{name:?} is read by nothing"),
+                );
+            }
+        }
+        for (name, needed) in read {
+            let declared = parameters.iter().find(|parameter| parameter.name == *name);
+            match declared {
+                None if *needed => self.error(
+                    "parameters",
+                    format!("{:?} is read and not declared", name.as_str()),
+                ),
+                Some(parameter) if *needed && parameter.optional => self.error(
+                    "parameters",
+                    format!(
+                        "without {:?} no request is accepted, so it is not optional",
+                        name.as_str()
+                    ),
+                ),
+                _ => {}
+            }
+        }
+    }
+
+    /// The claims that are read must be those that were verified.
+    fn token_body(&mut self, body: &BodyRules, verification: &Verification) {
+        let whole = |primitive: &Primitive| primitive.jwt.as_ref().is_some_and(|jwt| jwt.from == "body");
+        let verified = verification.any.iter().all(|all_of| all_of.all.iter().any(whole));
+        if body.formats.contains(&BodyFormat::Jwt) && !verified {
+            self.error(
+                "body.formats",
+                "Jwt reads claims that nothing has verified: each alternative needs a jwt primitive with from: body",
+            );
         }
     }
 
@@ -347,12 +393,12 @@ impl Check {
     }
 }
 
-const OF_EVENT: &str = "header:NAME, query:NAME or json:/POINTER";
+const OF_EVENT: &str = "header:NAME, query:NAME, json:/POINTER or member:/POINTER";
 
 fn of_event(source: &ValueSource) -> bool {
     matches!(
         source,
-        ValueSource::Header(_) | ValueSource::Query(_) | ValueSource::Json(_)
+        ValueSource::Header(_) | ValueSource::Query(_) | ValueSource::Json(_) | ValueSource::Member(_)
     )
 }
 

@@ -45,6 +45,11 @@ impl Json {
         }
     }
 
+    /// The name of the first member of the object that stands there.
+    pub(crate) fn first_member(&self, pointer: &str) -> Option<Cow<'_, str>> {
+        self.0.pointer(pointer)?.first_member()
+    }
+
     /// Whether null stands there.
     pub(crate) fn is_null(&self, pointer: &str) -> bool {
         self.0.pointer(pointer).is_some_and(Node::is_null)

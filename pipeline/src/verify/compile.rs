@@ -2,12 +2,16 @@
 //! is found here, all of it at once, each with the path of its field.
 
 mod body_digest;
+mod jwt;
+mod parameters;
 mod pubkey;
 mod signed;
 mod token;
 
 use mef_crds::{AllOf, Hash, Parameters, Primitive as Words, Verification, Webhook};
 use ring::digest;
+
+pub(crate) use parameters::{reads_allowlist, token_parameters};
 
 use crate::diagnostics::Problem;
 use crate::preset::ALLOWLIST;
@@ -30,7 +34,7 @@ impl Verifier {
             Some(name) => format!("preset {name}: verification"),
             None => "spec.webhook.verification".to_owned(),
         };
-        let (verifier, mut problems) = Compiler::new(verification, root).run();
+        let (verifier, mut problems) = Compiler::new(verification, root, webhook.parameters.as_ref()).run();
         let Some(mut verifier) = verifier else {
             return Err(problems);
         };
@@ -63,7 +67,7 @@ impl Verifier {
 
     /// Checks a verification by itself: what a source adds (URL, tolerance) is left open.
     pub(crate) fn compile_words(verification: &Verification, root: &str) -> (Option<Self>, Vec<Problem>) {
-        Compiler::new(verification, root.to_owned()).run()
+        Compiler::new(verification, root.to_owned(), None).run()
     }
 
     fn reads_url(&self) -> bool {
@@ -92,14 +96,16 @@ impl Verifier {
 struct Compiler<'w> {
     words: &'w Verification,
     root: String,
+    parameters: Option<&'w Parameters>,
     problems: Vec<Problem>,
 }
 
 impl<'w> Compiler<'w> {
-    fn new(words: &'w Verification, root: String) -> Self {
+    fn new(words: &'w Verification, root: String, parameters: Option<&'w Parameters>) -> Self {
         Self {
             words,
             root,
+            parameters,
             problems: Vec::new(),
         }
     }
@@ -214,24 +220,30 @@ impl<'w> Compiler<'w> {
             token,
             body_digest,
             pubkey,
+            jwt,
         } = words;
-        let (name, kind) = match (hmac, digest, token, body_digest, pubkey) {
-            (Some(words), None, None, None, None) => ("hmac", self.hmac(&format!("{field}.hmac"), words)),
-            (None, Some(words), None, None, None) => {
+        let (name, kind) = match (hmac, digest, token, body_digest, pubkey, jwt) {
+            (Some(words), None, None, None, None, None) => {
+                ("hmac", self.hmac(&format!("{field}.hmac"), words))
+            }
+            (None, Some(words), None, None, None, None) => {
                 ("digest", self.digest(&format!("{field}.digest"), words))
             }
-            (None, None, Some(words), None, None) => ("token", self.token(&format!("{field}.token"), words)),
-            (None, None, None, Some(words), None) => (
+            (None, None, Some(words), None, None, None) => {
+                ("token", self.token(&format!("{field}.token"), words))
+            }
+            (None, None, None, Some(words), None, None) => (
                 "bodyDigest",
                 self.body_digest(&format!("{field}.bodyDigest"), words),
             ),
-            (None, None, None, None, Some(words)) => {
+            (None, None, None, None, Some(words), None) => {
                 ("pubkey", self.pubkey(&format!("{field}.pubkey"), words))
             }
+            (None, None, None, None, None, Some(words)) => ("jwt", self.jwt(&format!("{field}.jwt"), words)),
             _ => {
                 self.error(
                     field,
-                    "exactly one of hmac, digest, token, bodyDigest and pubkey must be set",
+                    "exactly one of hmac, digest, token, bodyDigest, pubkey and jwt must be set",
                 );
                 return None;
             }

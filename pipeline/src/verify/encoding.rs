@@ -30,6 +30,11 @@ pub enum UnusableKey {
     /// A public key where a shared secret belongs. Taking it would let everybody who knows the public key sign.
     #[error("it is a public or private key (whpk_, whsk_), not a shared secret (whsec_)")]
     NotShared,
+    /// A public or private key where a shared secret belongs.
+    #[error(
+        "it is a public or private key or a certificate, not a secret that both sides share: everybody who knows the public key could sign"
+    )]
+    Pem,
     /// Not marked as a public key.
     #[error("it does not start with whpk_, so it is not a public key")]
     NotPublic,

@@ -2,6 +2,7 @@
 //! matched out. Decoded bytes are compared, in constant time.
 
 mod body_digest;
+mod jwt;
 mod pubkey;
 mod signed;
 mod token;
@@ -22,6 +23,7 @@ use crate::verify::template::{Content, Template};
 use crate::verify::value::{ValueSource, View};
 
 pub(crate) use body_digest::BodyDigest;
+pub(crate) use jwt::{BodyHash, ClaimRule, Claimed, Expected, Jwt, JwtKeys, Place, type_name};
 pub(crate) use pubkey::{AlgorithmBy, CertificateUrl, KeySource, Pubkey, PublishedSet};
 pub(crate) use signed::{CannotCheck, MacKey, Scheme, Signed};
 pub(crate) use token::{Token, scheme_word};
@@ -39,6 +41,7 @@ pub(crate) struct Primitive {
 pub(crate) enum Kind {
     Signed(Signed),
     Pubkey(Box<Pubkey>),
+    Jwt(Box<Jwt>),
     Token(Token),
     BodyDigest(BodyDigest),
 }
@@ -56,13 +59,14 @@ pub(crate) enum Proof<'v> {
     Signatures(Candidates),
     Tokens(Vec<Option<Cow<'v, str>>>),
     Hash(Cow<'v, str>),
+    Jwt(Box<Claimed>),
 }
 
 impl Proof<'_> {
     pub(crate) fn timestamp(&self) -> Option<&str> {
         match self {
             Self::Signatures(candidates) => candidates.timestamp.as_deref(),
-            Self::Tokens(_) | Self::Hash(_) => None,
+            Self::Tokens(_) | Self::Hash(_) | Self::Jwt(_) => None,
         }
     }
 }
@@ -73,7 +77,7 @@ impl Kind {
         match self {
             Self::Signed(signed) => Some(&signed.sign),
             Self::Pubkey(pubkey) => Some(&pubkey.sign),
-            Self::Token(_) | Self::BodyDigest(_) => None,
+            Self::Jwt(_) | Self::Token(_) | Self::BodyDigest(_) => None,
         }
     }
 
@@ -98,7 +102,7 @@ impl Kind {
         match self {
             Self::Signed(signed) => Some(&signed.signatures),
             Self::Pubkey(pubkey) => Some(&pubkey.signatures),
-            Self::Token(_) | Self::BodyDigest(_) => None,
+            Self::Jwt(_) | Self::Token(_) | Self::BodyDigest(_) => None,
         }
     }
 }
@@ -109,6 +113,7 @@ impl Primitive {
         match &self.kind {
             Kind::Signed(signed) => Some(&signed.usage),
             Kind::Pubkey(pubkey) => pubkey.usage(),
+            Kind::Jwt(jwt) => jwt.usage(),
             Kind::Token(token) => Some(&token.usage),
             Kind::BodyDigest(_) => None,
         }
@@ -118,6 +123,7 @@ impl Primitive {
         match &self.kind {
             Kind::Signed(signed) => signed.scheme.check_key(key.secret.expose()),
             Kind::Pubkey(pubkey) => pubkey.check_key(key.secret.expose()),
+            Kind::Jwt(jwt) => jwt.check_key(key.secret.expose()),
             Kind::Token(_) if key.secret.is_empty() => Err(UnusableKey::Empty),
             Kind::Token(_) | Kind::BodyDigest(_) => Ok(()),
         }
@@ -130,6 +136,10 @@ impl Primitive {
                 source: ValueSource::Header(name),
                 ..
             }) => Some(name),
+            Kind::Jwt(jwt) => match &jwt.place {
+                Place::Value(ValueSource::Header(name)) => Some(name),
+                _ => None,
+            },
             Kind::Token(_) | Kind::Signed(_) | Kind::Pubkey(_) | Kind::BodyDigest(_) => None,
         }
     }
@@ -137,7 +147,7 @@ impl Primitive {
     pub(crate) fn message_shape(&self) -> Option<String> {
         match &self.kind {
             Kind::Signed(signed) if matches!(signed.scheme, Scheme::Hmac { .. }) => Some(signed.sign.shape()),
-            Kind::Signed(_) | Kind::Pubkey(_) | Kind::Token(_) | Kind::BodyDigest(_) => None,
+            Kind::Signed(_) | Kind::Pubkey(_) | Kind::Jwt(_) | Kind::Token(_) | Kind::BodyDigest(_) => None,
         }
     }
 
@@ -145,6 +155,7 @@ impl Primitive {
         match &self.kind {
             Kind::Signed(signed) => signed.signatures.present(view),
             Kind::Pubkey(pubkey) => pubkey.signatures.present(view),
+            Kind::Jwt(jwt) => jwt.present(view),
             Kind::Token(token) => token.present(view),
             // It is no proof of its own.
             Kind::BodyDigest(_) => false,
@@ -155,6 +166,7 @@ impl Primitive {
         match &self.kind {
             Kind::Signed(signed) => signatures(&signed.signatures, view),
             Kind::Pubkey(pubkey) => signatures(&pubkey.signatures, view),
+            Kind::Jwt(jwt) => jwt.read(view),
             Kind::Token(token) => token.read(view),
             Kind::BodyDigest(digest) => digest.read(view),
         }
@@ -168,6 +180,7 @@ impl Primitive {
     ) -> Result<Option<WantedKey>, Unverified> {
         match (&self.kind, proof) {
             (Kind::Pubkey(pubkey), Proof::Signatures(candidates)) => pubkey.wanted(candidates, content),
+            (Kind::Jwt(jwt), Proof::Jwt(claimed)) => jwt.wanted(claimed),
             _ => Ok(None),
         }
     }
@@ -187,6 +200,7 @@ impl Primitive {
             (Kind::Pubkey(pubkey), Proof::Signatures(candidates)) => {
                 pubkey.check(candidates, content, trusted, trace)
             }
+            (Kind::Jwt(jwt), Proof::Jwt(claimed)) => jwt.check(claimed, content.view, trusted, trace),
             (Kind::Token(token), Proof::Tokens(values)) => token.check(values, trusted, trace).map(Some),
             (Kind::BodyDigest(hash), Proof::Hash(text)) => hash.check(text, content, trace).map(|()| None),
             // `read` gives each kind its own proof; anything else is no proof.

@@ -160,7 +160,7 @@ impl Template {
     pub(crate) fn covers(&self, source: &ValueSource) -> bool {
         self.has(&Piece::Value(source.clone()))
             || match source {
-                ValueSource::Json(_) | ValueSource::Form(_) => self.covers_body(),
+                ValueSource::Json(_) | ValueSource::Member(_) | ValueSource::Form(_) => self.covers_body(),
                 ValueSource::Query(_) => self.reads_url(),
                 ValueSource::Header(_) | ValueSource::SignatureTimestamp => false,
             }

@@ -9,7 +9,7 @@ use std::str::FromStr;
 use crate::received::Received;
 use crate::verify::body::Json;
 
-/// Where a value is found: `header:NAME`, `query:NAME`, `json:/POINTER`, `form:NAME` or `sig.ts`.
+/// Where a value is found: `header:NAME`, `query:NAME`, `json:/POINTER`, `member:/POINTER`, `form:NAME` or `sig.ts`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ValueSource {
     /// A request header, in lower case.
@@ -18,6 +18,8 @@ pub enum ValueSource {
     Query(String),
     /// A JSON pointer (RFC 6901) into the body or the item; empty for the whole of it.
     Json(String),
+    /// The name of the first member of the object at a JSON pointer: security event tokens name their type so.
+    Member(String),
     /// A field of a form body.
     Form(String),
     /// The timestamp inside the signature value.
@@ -71,11 +73,12 @@ impl FromStr for ValueSource {
             "form" if !rest.is_empty() => Ok(Self::Form(rest.to_owned())),
             "query" | "form" => Err(invalid("the name is missing, as in query:code")),
             "json" if is_pointer(rest) => Ok(Self::Json(rest.to_owned())),
-            "json" => Err(invalid(
+            "member" if is_pointer(rest) => Ok(Self::Member(rest.to_owned())),
+            "json" | "member" => Err(invalid(
                 "a JSON pointer is empty or starts with /, and ~ in it is written ~0, / is written ~1",
             )),
             _ => Err(invalid(
-                "expected one of header:, query:, json:, form: and sig.ts",
+                "expected one of header:, query:, json:, member:, form: and sig.ts",
             )),
         }
     }
@@ -87,6 +90,7 @@ impl fmt::Display for ValueSource {
             Self::Header(name) => write!(f, "header:{name}"),
             Self::Query(name) => write!(f, "query:{name}"),
             Self::Json(pointer) => write!(f, "json:{pointer}"),
+            Self::Member(pointer) => write!(f, "member:{pointer}"),
             Self::Form(name) => write!(f, "form:{name}"),
             Self::SignatureTimestamp => f.write_str("sig.ts"),
         }
@@ -170,6 +174,7 @@ impl<'a> View<'a> {
                     .map_err(|_| Unreadable::NotScalar(source.clone())),
                 None => Ok(None),
             },
+            ValueSource::Member(pointer) => Ok(self.json().and_then(|json| json.first_member(pointer))),
             ValueSource::SignatureTimestamp => Ok(None),
         }
     }

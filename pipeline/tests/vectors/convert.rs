@@ -8,14 +8,14 @@ use mef_pipeline::preset::Preset;
 use serde_json::{Map, Value, json};
 
 /// Presets that need what does not exist yet, with the word that is missing.
-const TO_COME: [(&str, &str); 7] = [
-    ("eventgrid", "jwt"),
-    ("github-secret-scanning", "ecdsa-p256-sha256-der"),
-    ("rfc9421", "http_sig"),
-    ("rfc9421-strict", "http_sig"),
-    ("sendgrid", "ecdsa-p256-sha256-der"),
-    ("sns", "alg_by"),
-    ("ssf-set", "jwt"),
+const TO_COME: [(&str, &str); 2] = [("rfc9421", "http_sig"), ("rfc9421-strict", "http_sig")];
+
+/// How the data names algorithms of public keys, and how we do.
+const ALGORITHMS: [(&str, &str); 4] = [
+    ("ed25519", "Ed25519"),
+    ("ecdsa-p256-sha256-der", "EcdsaP256Der"),
+    ("rsa-pkcs1-sha1", "RsaPkcs1Sha1"),
+    ("rsa-pkcs1-sha256", "RsaPkcs1Sha256"),
 ];
 
 pub fn all() -> Vec<(String, Result<Preset, Vec<Problem>>)> {
@@ -80,9 +80,14 @@ fn convert(name: &str, words: &Value) -> Value {
         "retry": {"description": "converted", "source": "converted"},
         "examples": [],
     });
-    if let Some(parameter) = list_parameter(words) {
-        preset["parameters"] = json!([{"name": parameter, "description": parameter, "optional": true}]);
-    }
+    let tokens = words["verify"].to_string().matches(r#"{"jwt":"#).count();
+    let of_tokens = ["audience", "issuer"].into_iter().filter(|_| tokens > 0);
+    let optional = tokens == 0 || words["verify"].get("any").is_some();
+    preset["parameters"] = list_parameter(words)
+        .into_iter()
+        .chain(of_tokens)
+        .map(|name| json!({"name": name, "description": name, "optional": optional}))
+        .collect();
     if let Some(key) = vendor_key(words) {
         preset["vendorKey"] = key;
     }
@@ -111,6 +116,12 @@ fn verification(words: &Value) -> Value {
             verification[key] = value.clone();
         }
     }
+    for alternative in &alternatives {
+        let inside = alternative.as_object().unwrap().values().next().unwrap();
+        if let Some(require) = inside.get("require") {
+            verification["require"] = require.clone();
+        }
+    }
     if let Some(ts) = words.get("ts") {
         let unit = match ts["unit"].as_str().unwrap() {
             "s" => "Seconds",
@@ -127,6 +138,11 @@ fn verification(words: &Value) -> Value {
 
 fn primitive(words: &Value) -> Value {
     let (name, words) = words.as_object().unwrap().iter().next().unwrap();
+    match name.as_str() {
+        "pubkey" => return json!({"pubkey": pubkey(words)}),
+        "jwt" => return json!({"jwt": jwt(words)}),
+        _ => {}
+    }
     let name = if name == "body_digest" { "bodyDigest" } else { name };
     let mut fields = Map::new();
     for (key, value) in words.as_object().unwrap() {
@@ -139,7 +155,6 @@ fn primitive(words: &Value) -> Value {
                 ),
             ),
             "enc" => ("encoding", rename(value, &[("hex", "Hex"), ("base64", "Base64")])),
-            "alg" => ("algorithm", rename(value, &[("ed25519", "Ed25519")])),
             "decode" => ("decode", rename(value, &[("base64", "Base64")])),
             "key" if value.get("template").is_some() => ("keyTemplate", value["template"].clone()),
             "key" => (
@@ -171,6 +186,55 @@ fn primitive(words: &Value) -> Value {
         fields.insert(key.to_owned(), value);
     }
     json!({name: fields})
+}
+
+fn pubkey(words: &Value) -> Value {
+    let mut fields = json!({
+        "sign": words["sign"],
+        "signature": signature(&words["sig"]),
+        "encoding": rename(&words["enc"], &[("hex", "Hex"), ("base64", "Base64")]),
+    });
+    if let Some(by) = words.get("alg_by") {
+        let values = by.as_object().unwrap().iter().filter(|(key, _)| *key != "from");
+        let values: Map<String, Value> = values
+            .map(|(value, name)| (value.clone(), rename(name, &ALGORITHMS)))
+            .collect();
+        fields["algorithmBy"] = json!({"from": by["from"], "values": values});
+    } else {
+        fields["algorithm"] = rename(&words["alg"], &ALGORITHMS);
+    }
+    if let Some(url) = words.get("keyset") {
+        fields["keySet"] = json!({"url": url, "format": "GitHub", "keyId": words["key_id"]});
+    } else if let Some(certificate) = words.get("x509_url") {
+        fields["x509Url"] = certificate.clone();
+    } else {
+        // Where the data names no encoding it means the base64 of a SubjectPublicKeyInfo.
+        let named = words.get("key").unwrap_or(&Value::Null);
+        fields["key"] = rename(named, &[("whpk", "Whpk"), ("hex", "Hex")]);
+        if named.is_null() {
+            fields["key"] = json!("Spki");
+        }
+    }
+    fields
+}
+
+/// The data says nothing of where keys are; a resolver finds them by their id.
+fn jwt(words: &Value) -> Value {
+    let mut fields = json!({
+        "from": words["from"],
+        "algorithms": words["alg"],
+        "keySetUrl": "https://keys.example.org/keys",
+    });
+    for (from, to) in [("scheme", "scheme"), ("typ", "type")] {
+        if let Some(value) = words.get(from) {
+            fields[to] = value.clone();
+        }
+    }
+    // Security event tokens have no exp (RFC 8417 2.2).
+    if words["typ"] == "secevent+jwt" {
+        fields["withoutExpiry"] = json!(true);
+    }
+    fields
 }
 
 fn signature(words: &Value) -> Value {
@@ -258,15 +322,20 @@ fn challenge(words: &Value) -> Value {
 
 /// A key that is made of the body, or of a token's claims, is none of the vendor's.
 fn vendor_key(words: &Value) -> Option<Value> {
-    let request: Vec<&Value> = list(words, "dedup")
+    let request: Vec<Value> = list(words, "dedup")
         .iter()
-        .filter(|source| !["body_sha256", "jwt:jti"].contains(&source.as_str().unwrap()))
+        .filter(|source| *source != "body_sha256")
+        // The claims are the event, so a claim is a value of the body.
+        .map(|source| rename(source, &[("jwt:jti", "json:/jti")]))
         .collect();
     let item: Vec<&Value> = words["body"].get("item_dedup").into_iter().collect();
     (!request.is_empty() || !item.is_empty()).then(|| json!({"request": request, "item": item}))
 }
 
 fn body(words: &Value) -> Option<Value> {
+    if words["verify"]["jwt"]["from"] == "body" {
+        return Some(json!({"formats": ["Jwt"]}));
+    }
     Some(match words["body"]["split"].as_str()? {
         "json_array" => json!({"split": {"pointer": ""}}),
         "jsonl|json_array" => json!({"formats": ["Json", "Ndjson"], "split": {"pointer": ""}}),
@@ -282,6 +351,7 @@ fn uses(verification: &Value, challenges: &[Value]) -> BTreeSet<String> {
         for name in primitive.as_object().unwrap().keys() {
             match name.as_str() {
                 "token" => uses.insert("token".to_owned()),
+                "pubkey" if primitive["pubkey"].get("key").is_none() => false,
                 "hmac" | "digest" | "pubkey" => uses.insert("signing".to_owned()),
                 _ => false,
             };

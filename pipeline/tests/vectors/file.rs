@@ -24,7 +24,25 @@ pub struct VerifyVector {
     pub method: Option<String>,
     pub url: Option<String>,
     pub now: Option<i64>,
+    /// What a key resolver answers, by URL or key id; the format of a file of keys.
+    #[serde(default)]
+    pub keys: serde_json::Map<String, Value>,
+    /// What the source configures besides secrets.
+    #[serde(default)]
+    pub config: Config,
+    #[serde(default)]
+    pub allowlist: Vec<String>,
     pub expect: Expect,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    pub iss: Option<String>,
+    pub aud: Option<String>,
+    #[serde(default)]
+    pub senders: Vec<String>,
+    pub key_set_url: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

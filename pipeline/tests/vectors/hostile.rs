@@ -392,7 +392,8 @@ fn an_empty_secret_verifies_nothing_in_any_preset() {
                 let usable = subject.verifier.uses().len() - subject.verifier.check_keys(&keys).len();
                 // As a text of its own, "whsec_" is a poor secret but not an empty one.
                 let text = !empty.is_empty()
-                    && !["standard-webhooks", "svix", "discord"].contains(&preset.name.as_str());
+                    && !subject.verifier.uses().is_empty()
+                    && !["standard-webhooks", "svix", "discord", "sendgrid"].contains(&preset.name.as_str());
                 assert_eq!(usable > 0, text, "{}: {empty:?}", preset.name);
             }
         }

@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use mef_crds::Webhook;
+use mef_crds::{Parameters, Webhook};
 use mef_pipeline::challenge::Challenges;
-use mef_pipeline::network_keys::NetworkKeys;
+use mef_pipeline::network_keys::{KeysFile, NetworkKeys};
 use mef_pipeline::pipeline::{RejectReason, Rejection, Reply};
 use mef_pipeline::preset::Preset;
 use mef_pipeline::received::{Headers, Received};
 use mef_pipeline::secret::{Key, KeyRing, Secret};
 use mef_pipeline::sign::{UnsignedRequest, sign};
 use mef_pipeline::verify::{Verified, Verifier, verify};
+use serde_json::{Map, Value};
 
 use crate::convert;
 use crate::file::{ChallengeVector, Expect, VerifyVector};
@@ -70,7 +71,15 @@ impl Catalogue {
 
     pub fn signed(&self, vector: &VerifyVector) -> Option<Signed> {
         let (public_url, query) = split(vector.url.as_deref());
-        let subject = Subject::new(self.0.get(&vector.preset)?, &public_url);
+        let parameters = Parameters {
+            topics: vector.allowlist.clone(),
+            origins: Vec::new(),
+            audience: vector.config.aud.clone(),
+            issuer: vector.config.iss.clone(),
+            senders: vector.config.senders.clone(),
+            key_set_url: vector.config.key_set_url.clone(),
+        };
+        let subject = Subject::with(self.0.get(&vector.preset)?, &public_url, parameters);
         let mut received = request(
             vector.method.as_deref(),
             &public_url,
@@ -82,7 +91,7 @@ impl Catalogue {
         received.at = now;
         Some(Signed {
             keys: subject.keys(&vector.secrets),
-            network: NetworkKeys::none(),
+            network: network(&subject.verifier, &received, &vector.keys),
             subject,
             received,
             now,
@@ -143,9 +152,14 @@ impl Catalogue {
 
 impl Subject {
     pub fn new(preset: &Preset, public_url: &str) -> Self {
+        Self::with(preset, public_url, Parameters::default())
+    }
+
+    pub fn with(preset: &Preset, public_url: &str, parameters: Parameters) -> Self {
         let webhook = Webhook {
             provider: Some(preset.name.clone()),
             public_url: Some(public_url.to_owned()),
+            parameters: Some(parameters),
             ..Webhook::default()
         };
         Self {
@@ -206,6 +220,16 @@ impl Signed {
         verify(&self.subject.verifier, received, &self.keys, &self.network, now)
             .map_err(|unverified| unverified.reason)
     }
+}
+
+/// What a fetcher would bring of the keys a vector comes with. A key of a kind we do not know is nobody's.
+pub fn network(verifier: &Verifier, received: &Received, keys: &Map<String, Value>) -> NetworkKeys {
+    let wanted = verifier.wanted_keys(received);
+    if wanted.is_empty() {
+        return NetworkKeys::none();
+    }
+    let text = serde_json::to_string(keys).unwrap();
+    KeysFile::parse(text.as_bytes()).unwrap().answer(&wanted)
 }
 
 pub fn key(index: usize, usage: &str, secret: &str) -> Key {

@@ -138,7 +138,7 @@ impl Compiler<'_> {
         self.pattern(field, text)
     }
 
-    fn pattern(&mut self, field: &str, text: &str) -> Option<Pattern> {
+    pub(super) fn pattern(&mut self, field: &str, text: &str) -> Option<Pattern> {
         match Pattern::parse(text) {
             Ok(pattern) => Some(pattern),
             Err(error) => {

@@ -101,19 +101,22 @@ impl Token {
 
     /// The token's bytes without scheme and encoding.
     fn token(&self, text: &str) -> Option<Vec<u8>> {
-        let text = match self.scheme {
-            None => text,
-            Some(scheme) => {
-                let (word, rest) = text.split_once(' ')?;
-                word.eq_ignore_ascii_case(scheme_word(scheme))
-                    .then(|| rest.trim_start_matches(' '))?
-            }
-        };
+        let text = without_scheme(self.scheme, text)?;
         match self.decode {
             None => Some(text.as_bytes().to_vec()),
             Some(TokenDecode::Base64) => decode_base64(text),
         }
     }
+}
+
+/// The text after the scheme's word, where there must be one.
+pub(super) fn without_scheme(scheme: Option<TokenScheme>, text: &str) -> Option<&str> {
+    let Some(scheme) = scheme else {
+        return Some(text);
+    };
+    let (word, rest) = text.split_once(' ')?;
+    word.eq_ignore_ascii_case(scheme_word(scheme))
+        .then(|| rest.trim_start_matches(' '))
 }
 
 /// The word before a token.
