@@ -6,8 +6,10 @@
 #![allow(unreachable_pub)]
 
 mod conditions;
+mod connection;
 mod definitions;
 mod duration;
+mod http_sig;
 mod parameters;
 mod runtime;
 mod schema;
@@ -16,8 +18,10 @@ mod status;
 mod verification;
 
 pub use conditions::{ConditionType, Reason};
+pub use connection::{CertificateFront, IpAllow, Mtls};
 pub use definitions::{EVENT_SOURCE_YAML, generate};
 pub use duration::{DurationText, InvalidDuration};
+pub use http_sig::{HttpSig, HttpSigAlgorithm};
 pub use parameters::{ParameterName, Parameters};
 pub use runtime::{
     Autoscaling, ClusterQueue, ClusterRuntime, DeletionPolicy, GatewayRef, NatsQueue, Quantities, Resources,

@@ -8,7 +8,9 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::connection::{IpAllow, Mtls};
 use crate::duration::DurationText;
+use crate::http_sig::HttpSig;
 
 /// A request is genuine when at least one `any` entry holds, and an entry holds when all of its primitives do.
 ///
@@ -35,7 +37,7 @@ pub struct Verification {
 /// Primitives that must all hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[x_kube(
-    validation = Rule::new("self.all.exists(p, !has(p.bodyDigest))").message("bodyDigest alone proves nothing, anybody can compute it: add hmac, digest, token, pubkey or jwt beside it")
+    validation = Rule::new("self.all.exists(p, !has(p.bodyDigest) && !has(p.ipAllow))").message("bodyDigest and ipAllow alone prove nothing, anybody can compute a hash, and addresses are shared: add another primitive beside it")
 )]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AllOf {
@@ -47,7 +49,7 @@ pub struct AllOf {
 /// One way of proof. Exactly one of its fields is set.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[x_kube(
-    validation = Rule::new("[has(self.hmac), has(self.digest), has(self.token), has(self.bodyDigest), has(self.pubkey), has(self.jwt)].exists_one(x, x)").message("exactly one of hmac, digest, token, bodyDigest, pubkey, jwt must be set")
+    validation = Rule::new("[has(self.hmac), has(self.digest), has(self.token), has(self.bodyDigest), has(self.pubkey), has(self.jwt), has(self.httpSig), has(self.mtls), has(self.ipAllow)].exists_one(x, x)").message("exactly one of hmac, digest, token, bodyDigest, pubkey, jwt, httpSig, mtls, ipAllow must be set")
 )]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Primitive {
@@ -69,6 +71,15 @@ pub struct Primitive {
     /// A signed token (JSON Web Token).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jwt: Option<Jwt>,
+    /// An HTTP message signature (RFC 9421).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http_sig: Option<HttpSig>,
+    /// A client certificate, told by the front.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mtls: Option<Mtls>,
+    /// Addresses that may call. It proves nothing by itself: use it beside another primitive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ip_allow: Option<IpAllow>,
 }
 
 /// A keyed MAC (RFC 2104) of signed content.

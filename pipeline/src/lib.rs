@@ -14,6 +14,7 @@ pub mod load;
 
 // The path.
 pub mod received;
+pub mod front;
 pub mod challenge;
 pub mod verify;
 pub mod parse;

@@ -1,6 +1,8 @@
 //! A request as the vendor would sign it, from the same data that verifies it: an unsigned request, the source's secrets
 //! and a time in, the signed request out. It sends nothing, and never signs in a way that verification does not read.
 
+use std::net::IpAddr;
+
 use bytes::Bytes;
 use jiff::Timestamp;
 use mef_crds::{TokenDecode, UrlVariant};
@@ -9,7 +11,9 @@ use crate::hex;
 use crate::received::{Headers, Received};
 use crate::secret::{Key, KeyRing};
 use crate::time;
-use crate::verify::primitive::{BodyDigest, CannotCheck, Kind, Signed, Token, scheme_word};
+use crate::verify::primitive::{
+    BodyDigest, CannotCheck, CannotSign, HttpSig, IpAllow, Kind, Signed, Token, scheme_word,
+};
 use crate::verify::signature::Shape;
 use crate::verify::template::{Content, Unrenderable};
 use crate::verify::value::{ValueSource, View};
@@ -32,7 +36,11 @@ pub struct UnsignedRequest {
 
 /// A signed request. The signature covers the URL under which the sender knows the endpoint, wherever this one is sent.
 #[derive(Clone, PartialEq, Eq)]
-pub struct SignedRequest(UnsignedRequest);
+pub struct SignedRequest {
+    request: UnsignedRequest,
+    /// Where the request would have to come from, where that is judged.
+    peer: Option<IpAddr>,
+}
 
 /// Why a request cannot be signed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -70,6 +78,9 @@ pub enum SignError {
         "a request with a public-key signature can only be signed by the sender, who alone has the private key"
     )]
     PublicKey,
+    /// Only the vendor has the private key of its certificate.
+    #[error("a client certificate can only be shown by the sender, who alone has its private key")]
+    Certificate,
     /// It stands in the body, which is sent as it is.
     #[error("{0} stands in the body, which is sent as it is: put it there")]
     InBody(ValueSource),
@@ -85,48 +96,56 @@ impl SignedRequest {
     /// Method in upper case.
     #[must_use]
     pub fn method(&self) -> &str {
-        &self.0.method
+        &self.request.method
     }
 
     /// Path without query.
     #[must_use]
     pub fn path(&self) -> &str {
-        &self.0.path
+        &self.request.path
     }
 
     /// Query without `?`.
     #[must_use]
     pub fn query(&self) -> &str {
-        &self.0.query
+        &self.request.query
     }
 
     /// Headers, those of the signature among them. A token among them is a secret.
     #[must_use]
     pub fn headers(&self) -> &[(String, String)] {
-        &self.0.headers
+        &self.request.headers
     }
 
     /// The body.
     #[must_use]
     pub fn body(&self) -> &Bytes {
-        &self.0.body
+        &self.request.body
     }
 
     /// The same request as the edge would have received it.
     #[must_use]
     pub fn received(&self, at: Timestamp, request_id: &str) -> Received {
-        self.0.received(at, request_id)
+        Received {
+            peer: self.peer,
+            ..self.request.received(at, request_id)
+        }
     }
 }
 
 impl std::fmt::Debug for SignedRequest {
     /// Header values may be tokens, so only names are shown.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let names: Vec<&str> = self.0.headers.iter().map(|(name, _)| name.as_str()).collect();
+        let names: Vec<&str> = self
+            .request
+            .headers
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .collect();
         write!(
             f,
             "SignedRequest({} {}, headers {names:?})",
-            self.0.method, self.0.path
+            self.request.method, self.request.path
         )
     }
 }
@@ -148,9 +167,15 @@ pub fn sign(
             keys,
             now,
             request: request.clone(),
+            peer: None,
         };
         match draft.sign(alternative) {
-            Ok(()) => return Ok(SignedRequest(draft.request)),
+            Ok(()) => {
+                return Ok(SignedRequest {
+                    request: draft.request,
+                    peer: draft.peer,
+                });
+            }
             Err(error) => first = first.or(Some(error)),
         }
     }
@@ -162,18 +187,16 @@ struct Draft<'s> {
     keys: &'s KeyRing,
     now: Timestamp,
     request: UnsignedRequest,
+    peer: Option<IpAddr>,
 }
 
 impl Draft<'_> {
     /// What signatures cover comes first: fixed values, time, id, the hash of the body.
     fn sign(&mut self, alternative: &Alternative) -> Result<(), SignError> {
-        if alternative
+        alternative
             .primitives
             .iter()
-            .any(|primitive| !can_sign(&primitive.kind))
-        {
-            return Err(SignError::PublicKey);
-        }
+            .try_for_each(|primitive| can_sign(&primitive.kind))?;
         self.put_required()?;
         self.put_time()?;
         self.put_id()?;
@@ -182,12 +205,15 @@ impl Draft<'_> {
             match kind {
                 Kind::BodyDigest(digest) => self.put_hash(digest)?,
                 Kind::Token(token) => self.put_token(token)?,
-                Kind::Signed(_) | Kind::Pubkey(_) | Kind::Jwt(_) => {}
+                Kind::IpAllow(allow) => self.pretend(allow),
+                _ => {}
             }
         }
         for kind in kinds() {
-            if let Kind::Signed(signed) = kind {
-                self.put_signature(signed)?;
+            match kind {
+                Kind::Signed(signed) => self.put_signature(signed)?,
+                Kind::HttpSig(http_sig) => self.put_http_signature(http_sig)?,
+                _ => {}
             }
         }
         Ok(())
@@ -232,6 +258,46 @@ impl Draft<'_> {
             }
             _ => Ok(()),
         }
+    }
+
+    /// The address that the request would come from; it travels beside the request, not in it.
+    fn pretend(&mut self, allow: &IpAllow) {
+        let Some(cidr) = allow.cidrs.first() else {
+            return;
+        };
+        let (peer, forwarded) = allow.front.pretend(cidr.first_address());
+        self.peer = Some(peer);
+        if let Some(forwarded) = forwarded {
+            let headers = &mut self.request.headers;
+            headers.retain(|(name, _)| !name.eq_ignore_ascii_case("x-forwarded-for"));
+            headers.push(("x-forwarded-for".to_owned(), forwarded));
+        }
+    }
+
+    fn put_http_signature(&mut self, http_sig: &HttpSig) -> Result<(), SignError> {
+        let received = self.request.received(self.now, "");
+        let public_url = self.verifier.public_url.as_deref();
+        let mut unusable = None;
+        for key in self.keys(&http_sig.usage)? {
+            match http_sig.sign(&received, public_url, key, self.now) {
+                Ok(added) => {
+                    for (name, value) in added {
+                        self.put(&ValueSource::Header(name.to_owned()), &value)?;
+                    }
+                    return Ok(());
+                }
+                Err(CannotSign::PublicKey) => return Err(SignError::PublicKey),
+                Err(CannotSign::Key(reason)) => unusable = unusable.or(Some(reason)),
+                Err(CannotSign::Content(unverified)) => return Err(SignError::Content(unverified.detail)),
+            }
+        }
+        Err(match unusable {
+            Some(reason) => SignError::UnusableSecret {
+                usage: http_sig.usage.clone(),
+                reason,
+            },
+            None => SignError::PublicKey,
+        })
     }
 
     fn put_hash(&mut self, digest: &BodyDigest) -> Result<(), SignError> {
@@ -374,10 +440,14 @@ impl Draft<'_> {
 }
 
 /// Whether the secrets of a source are enough to sign; for the rest only the sender has the key.
-fn can_sign(kind: &Kind) -> bool {
+fn can_sign(kind: &Kind) -> Result<(), SignError> {
     match kind {
-        Kind::Signed(_) | Kind::Token(_) | Kind::BodyDigest(_) => true,
-        Kind::Pubkey(_) | Kind::Jwt(_) => false,
+        Kind::HttpSig(http_sig) if !http_sig.scheme.is_shared() => Err(SignError::PublicKey),
+        Kind::Signed(_) | Kind::Token(_) | Kind::BodyDigest(_) | Kind::HttpSig(_) | Kind::IpAllow(_) => {
+            Ok(())
+        }
+        Kind::Pubkey(_) | Kind::Jwt(_) => Err(SignError::PublicKey),
+        Kind::Mtls(_) => Err(SignError::Certificate),
     }
 }
 

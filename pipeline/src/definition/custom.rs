@@ -112,6 +112,9 @@ pub(super) fn proofs(primitive: &Primitive) -> Vec<String> {
     if let Some(jwt) = &primitive.jwt {
         return vec![jwt.from.clone()];
     }
+    if primitive.http_sig.is_some() {
+        return vec!["header:signature".to_owned(), "header:signature-input".to_owned()];
+    }
     [
         primitive.hmac.as_ref().map(|hmac| &hmac.signature),
         primitive.digest.as_ref().map(|digest| &digest.signature),
@@ -123,8 +126,11 @@ pub(super) fn proofs(primitive: &Primitive) -> Vec<String> {
     .collect()
 }
 
-/// Which of the source's secrets a primitive needs; a digest of the body and a published key need none.
+/// Which of the source's secrets a primitive needs; a digest of the body, a published key and the connection need none.
 fn usage(primitive: &Primitive) -> Option<&str> {
+    if let Some(http_sig) = &primitive.http_sig {
+        return Some(http_sig.secret.as_deref().unwrap_or("signing"));
+    }
     if let Some(token) = &primitive.token {
         return Some(token.secret.as_deref().unwrap_or("token"));
     }

@@ -31,6 +31,20 @@ pub(super) fn check(spec: &EventSourceSpec) -> Vec<Problem> {
         1,
         DAY,
     );
+    let alternatives = spec
+        .webhook
+        .verification
+        .iter()
+        .flat_map(|words| &words.any)
+        .enumerate();
+    for (alternative, all_of) in alternatives {
+        for (position, primitive) in all_of.all.iter().enumerate() {
+            let field =
+                format!("spec.webhook.verification.any[{alternative}].all[{position}].httpSig.maxAge");
+            let http_sig = primitive.http_sig.as_ref();
+            bound(&field, http_sig.and_then(|words| words.max_age.as_ref()), 1, DAY);
+        }
+    }
     if let Some(queue) = &spec.queue {
         // The ranges of SQS, so that a source moves there without a change.
         bound("spec.queue.retention", queue.retention.as_ref(), MINUTE, 14 * DAY);

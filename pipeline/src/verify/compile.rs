@@ -2,7 +2,10 @@
 //! is found here, all of it at once, each with the path of its field.
 
 mod body_digest;
+mod http_sig;
+mod ip_allow;
 mod jwt;
+mod mtls;
 mod parameters;
 mod pubkey;
 mod signed;
@@ -53,6 +56,8 @@ impl Verifier {
                 .help("set spec.webhook.publicUrl; it is never taken from the Host header, which a caller chooses"),
             );
         }
+        verifier.set_front(webhook, &mut problems);
+        verifier.warn_of_unknown_url(&mut problems);
         verifier.set_tolerance(webhook, &mut problems);
         let (errors, warnings): (Vec<_>, Vec<_>) = problems
             .into_iter()
@@ -71,16 +76,43 @@ impl Verifier {
     }
 
     fn reads_url(&self) -> bool {
-        self.primitives()
-            .any(|primitive| primitive.kind.templates().any(Template::reads_url))
+        self.primitives().any(|primitive| {
+            primitive.kind.templates().any(Template::reads_url) || primitive.kind.requires_url()
+        })
+    }
+
+    /// Which components a signature covers is the sender's choice, and most cover the host.
+    fn warn_of_unknown_url(&self, problems: &mut Vec<Problem>) {
+        let http_sig = |primitive: &Primitive| matches!(primitive.kind, Kind::HttpSig(_));
+        if self.public_url.is_none() && !self.reads_url() && self.primitives().any(http_sig) {
+            problems.push(
+                Problem::warning(
+                    "spec.webhook.publicUrl",
+                    "is not set, so signatures that cover @authority, @scheme or @target-uri are refused",
+                )
+                .help("set it to the URL under which the sender knows the endpoint; it is never taken from the Host header"),
+            );
+        }
     }
 
     fn set_tolerance(&mut self, webhook: &Webhook, problems: &mut Vec<Problem>) {
         let Some(tolerance) = &webhook.tolerance else {
             return;
         };
+        let mut judged = false;
+        let primitives = self
+            .alternatives
+            .iter_mut()
+            .flat_map(|alternative| &mut alternative.primitives);
+        for primitive in primitives {
+            if let (Kind::HttpSig(http_sig), Ok(tolerance)) = (&mut primitive.kind, tolerance.to_duration()) {
+                http_sig.max_age = Some(tolerance);
+                judged = true;
+            }
+        }
         match (&mut self.timestamp, tolerance.to_duration()) {
             (Some(rule), Ok(tolerance)) => rule.tolerance = Some(tolerance),
+            (None, Ok(_)) if judged => {}
             (None, _) => problems.push(
                 Problem::error(
                     "spec.webhook.tolerance",
@@ -210,6 +242,7 @@ impl<'w> Compiler<'w> {
             .filter_map(|(index, words)| self.primitive(&format!("{field}.all[{index}]"), words))
             .collect();
         self.check_hashes(&primitives);
+        self.check_addresses(&field, &primitives);
         Alternative { primitives }
     }
 
@@ -221,32 +254,48 @@ impl<'w> Compiler<'w> {
             body_digest,
             pubkey,
             jwt,
+            http_sig,
+            mtls,
+            ip_allow,
         } = words;
-        let (name, kind) = match (hmac, digest, token, body_digest, pubkey, jwt) {
-            (Some(words), None, None, None, None, None) => {
-                ("hmac", self.hmac(&format!("{field}.hmac"), words))
-            }
-            (None, Some(words), None, None, None, None) => {
-                ("digest", self.digest(&format!("{field}.digest"), words))
-            }
-            (None, None, Some(words), None, None, None) => {
-                ("token", self.token(&format!("{field}.token"), words))
-            }
-            (None, None, None, Some(words), None, None) => (
-                "bodyDigest",
-                self.body_digest(&format!("{field}.bodyDigest"), words),
-            ),
-            (None, None, None, None, Some(words), None) => {
-                ("pubkey", self.pubkey(&format!("{field}.pubkey"), words))
-            }
-            (None, None, None, None, None, Some(words)) => ("jwt", self.jwt(&format!("{field}.jwt"), words)),
-            _ => {
-                self.error(
-                    field,
-                    "exactly one of hmac, digest, token, bodyDigest, pubkey and jwt must be set",
-                );
-                return None;
-            }
+        let given = [
+            hmac.is_some(),
+            digest.is_some(),
+            token.is_some(),
+            body_digest.is_some(),
+            pubkey.is_some(),
+            jwt.is_some(),
+            http_sig.is_some(),
+            mtls.is_some(),
+            ip_allow.is_some(),
+        ];
+        if given.into_iter().filter(|given| *given).count() != 1 {
+            self.error(
+                field,
+                "exactly one of hmac, digest, token, bodyDigest, pubkey, jwt, httpSig, mtls and ipAllow must be set",
+            );
+            return None;
+        }
+        let at = |name: &str| format!("{field}.{name}");
+        let (name, kind) = if let Some(words) = hmac {
+            ("hmac", self.hmac(&at("hmac"), words))
+        } else if let Some(words) = digest {
+            ("digest", self.digest(&at("digest"), words))
+        } else if let Some(words) = token {
+            ("token", self.token(&at("token"), words))
+        } else if let Some(words) = body_digest {
+            ("bodyDigest", self.body_digest(&at("bodyDigest"), words))
+        } else if let Some(words) = pubkey {
+            ("pubkey", self.pubkey(&at("pubkey"), words))
+        } else if let Some(words) = jwt {
+            ("jwt", self.jwt(&at("jwt"), words))
+        } else if let Some(words) = http_sig {
+            ("httpSig", self.http_sig(&at("httpSig"), words))
+        } else if let Some(words) = mtls {
+            ("mtls", self.mtls(&at("mtls"), words))
+        } else {
+            let words = ip_allow.as_ref()?;
+            ("ipAllow", self.ip_allow(&at("ipAllow"), words))
         };
         Some(Primitive {
             field: format!("{field}.{name}"),

@@ -2,7 +2,10 @@
 //! matched out. Decoded bytes are compared, in constant time.
 
 mod body_digest;
+mod http_sig;
+mod ip_allow;
 mod jwt;
+mod mtls;
 mod pubkey;
 mod signed;
 mod token;
@@ -23,7 +26,10 @@ use crate::verify::template::{Content, Template};
 use crate::verify::value::{ValueSource, View};
 
 pub(crate) use body_digest::BodyDigest;
+pub(crate) use http_sig::{CannotSign, Component, HttpSig, Offer, Scheme as HttpSigScheme, public_algorithm};
+pub(crate) use ip_allow::IpAllow;
 pub(crate) use jwt::{BodyHash, ClaimRule, Claimed, Expected, Jwt, JwtKeys, Place, type_name};
+pub(crate) use mtls::{Mtls, Place as CertificatePlace};
 pub(crate) use pubkey::{AlgorithmBy, CertificateUrl, KeySource, Pubkey, PublishedSet};
 pub(crate) use signed::{CannotCheck, MacKey, Scheme, Signed};
 pub(crate) use token::{Token, scheme_word};
@@ -44,6 +50,9 @@ pub(crate) enum Kind {
     Jwt(Box<Jwt>),
     Token(Token),
     BodyDigest(BodyDigest),
+    HttpSig(Box<HttpSig>),
+    Mtls(Box<Mtls>),
+    IpAllow(IpAllow),
 }
 
 /// What a request is held against.
@@ -60,13 +69,18 @@ pub(crate) enum Proof<'v> {
     Tokens(Vec<Option<Cow<'v, str>>>),
     Hash(Cow<'v, str>),
     Jwt(Box<Claimed>),
+    HttpSignatures(Vec<Offer>),
+    /// What the connection itself tells.
+    Connection,
 }
 
 impl Proof<'_> {
     pub(crate) fn timestamp(&self) -> Option<&str> {
         match self {
             Self::Signatures(candidates) => candidates.timestamp.as_deref(),
-            Self::Tokens(_) | Self::Hash(_) | Self::Jwt(_) => None,
+            Self::Tokens(_) | Self::Hash(_) | Self::Jwt(_) | Self::HttpSignatures(_) | Self::Connection => {
+                None
+            }
         }
     }
 }
@@ -77,7 +91,12 @@ impl Kind {
         match self {
             Self::Signed(signed) => Some(&signed.sign),
             Self::Pubkey(pubkey) => Some(&pubkey.sign),
-            Self::Jwt(_) | Self::Token(_) | Self::BodyDigest(_) => None,
+            Self::Jwt(_)
+            | Self::Token(_)
+            | Self::BodyDigest(_)
+            | Self::HttpSig(_)
+            | Self::Mtls(_)
+            | Self::IpAllow(_) => None,
         }
     }
 
@@ -97,12 +116,25 @@ impl Kind {
         self.sign().into_iter().chain(key)
     }
 
+    /// Whether a component that must be signed is made of the configured URL.
+    pub(crate) fn requires_url(&self) -> bool {
+        match self {
+            Self::HttpSig(http_sig) => http_sig.components.iter().any(Component::needs_url),
+            _ => false,
+        }
+    }
+
     /// Where signatures of this kind are found.
     pub(crate) fn signatures(&self) -> Option<&Signatures> {
         match self {
             Self::Signed(signed) => Some(&signed.signatures),
             Self::Pubkey(pubkey) => Some(&pubkey.signatures),
-            Self::Jwt(_) | Self::Token(_) | Self::BodyDigest(_) => None,
+            Self::Jwt(_)
+            | Self::Token(_)
+            | Self::BodyDigest(_)
+            | Self::HttpSig(_)
+            | Self::Mtls(_)
+            | Self::IpAllow(_) => None,
         }
     }
 }
@@ -115,7 +147,8 @@ impl Primitive {
             Kind::Pubkey(pubkey) => pubkey.usage(),
             Kind::Jwt(jwt) => jwt.usage(),
             Kind::Token(token) => Some(&token.usage),
-            Kind::BodyDigest(_) => None,
+            Kind::HttpSig(http_sig) => Some(&http_sig.usage),
+            Kind::BodyDigest(_) | Kind::Mtls(_) | Kind::IpAllow(_) => None,
         }
     }
 
@@ -125,7 +158,8 @@ impl Primitive {
             Kind::Pubkey(pubkey) => pubkey.check_key(key.secret.expose()),
             Kind::Jwt(jwt) => jwt.check_key(key.secret.expose()),
             Kind::Token(_) if key.secret.is_empty() => Err(UnusableKey::Empty),
-            Kind::Token(_) | Kind::BodyDigest(_) => Ok(()),
+            Kind::HttpSig(http_sig) => http_sig.check_key(key.secret.expose()),
+            Kind::Token(_) | Kind::BodyDigest(_) | Kind::Mtls(_) | Kind::IpAllow(_) => Ok(()),
         }
     }
 
@@ -140,14 +174,15 @@ impl Primitive {
                 Place::Value(ValueSource::Header(name)) => Some(name),
                 _ => None,
             },
-            Kind::Token(_) | Kind::Signed(_) | Kind::Pubkey(_) | Kind::BodyDigest(_) => None,
+            _ => None,
         }
     }
 
     pub(crate) fn message_shape(&self) -> Option<String> {
         match &self.kind {
             Kind::Signed(signed) if matches!(signed.scheme, Scheme::Hmac { .. }) => Some(signed.sign.shape()),
-            Kind::Signed(_) | Kind::Pubkey(_) | Kind::Jwt(_) | Kind::Token(_) | Kind::BodyDigest(_) => None,
+            Kind::HttpSig(http_sig) => http_sig.message_shape(),
+            _ => None,
         }
     }
 
@@ -158,7 +193,9 @@ impl Primitive {
             Kind::Jwt(jwt) => jwt.present(view),
             Kind::Token(token) => token.present(view),
             // It is no proof of its own.
-            Kind::BodyDigest(_) => false,
+            Kind::BodyDigest(_) | Kind::IpAllow(_) => false,
+            Kind::HttpSig(_) => HttpSig::present(view),
+            Kind::Mtls(mtls) => mtls.present(view.received()),
         }
     }
 
@@ -169,6 +206,8 @@ impl Primitive {
             Kind::Jwt(jwt) => jwt.read(view),
             Kind::Token(token) => token.read(view),
             Kind::BodyDigest(digest) => digest.read(view),
+            Kind::HttpSig(http_sig) => http_sig.read(view).map(Proof::HttpSignatures),
+            Kind::Mtls(_) | Kind::IpAllow(_) => Ok(Proof::Connection),
         }
     }
 
@@ -203,6 +242,15 @@ impl Primitive {
             (Kind::Jwt(jwt), Proof::Jwt(claimed)) => jwt.check(claimed, content.view, trusted, trace),
             (Kind::Token(token), Proof::Tokens(values)) => token.check(values, trusted, trace).map(Some),
             (Kind::BodyDigest(hash), Proof::Hash(text)) => hash.check(text, content, trace).map(|()| None),
+            (Kind::HttpSig(http_sig), Proof::HttpSignatures(offers)) => {
+                http_sig.check(offers, content, trusted, trace).map(Some)
+            }
+            (Kind::Mtls(mtls), Proof::Connection) => mtls
+                .check(content.view.received(), trusted.now, trace)
+                .map(|()| None),
+            (Kind::IpAllow(allow), Proof::Connection) => {
+                allow.check(content.view.received(), trace).map(|()| None)
+            }
             // `read` gives each kind its own proof; anything else is no proof.
             _ => Err(Unverified::malformed("the proof is of another kind")),
         }

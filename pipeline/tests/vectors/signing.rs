@@ -77,7 +77,13 @@ fn every_converted_preset_signs_what_it_verifies_or_says_why_not() {
                 SignError::InBody("json:/webhookTimestamp".parse().unwrap())
             }
             "mailgun" => SignError::InBody("json:/signature/timestamp".parse().unwrap()),
-            "discord" | "sendgrid" | "sns" | "github-secret-scanning" | "ssf-set" => SignError::PublicKey,
+            "discord"
+            | "sendgrid"
+            | "sns"
+            | "github-secret-scanning"
+            | "ssf-set"
+            | "rfc9421"
+            | "rfc9421-strict" => SignError::PublicKey,
             _ => {
                 check(preset, &post("a=1&b=%20"));
                 continue;

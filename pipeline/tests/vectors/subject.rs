@@ -90,7 +90,7 @@ impl Catalogue {
         let now = second(vector.now.unwrap_or(NOW));
         received.at = now;
         Some(Signed {
-            keys: subject.keys(&vector.secrets),
+            keys: subject.keys(&secrets(vector)),
             network: network(&subject.verifier, &received, &vector.keys),
             subject,
             received,
@@ -230,6 +230,18 @@ pub fn network(verifier: &Verifier, received: &Received, keys: &Map<String, Valu
     }
     let text = serde_json::to_string(keys).unwrap();
     KeysFile::parse(text.as_bytes()).unwrap().answer(&wanted)
+}
+
+/// The secrets, and the keys of HTTP signatures, which stand beside them in the vectors and are secrets here.
+fn secrets(vector: &VerifyVector) -> Vec<String> {
+    let keys = vector.keys.values().filter_map(|key| key["k"].as_str());
+    vector
+        .secrets
+        .iter()
+        .map(String::as_str)
+        .chain(keys)
+        .map(str::to_owned)
+        .collect()
 }
 
 pub fn key(index: usize, usage: &str, secret: &str) -> Key {
