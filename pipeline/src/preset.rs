@@ -348,7 +348,7 @@ pub struct Example {
     /// Headers beside those of the signature; `{uuid}` becomes a new one, `{now}` the time in seconds.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
-    /// The body, byte for byte.
+    /// The body, byte for byte. Where the proof stands in a JSON body, `null` in its place is filled in when it is signed.
     pub body: String,
 }
 

@@ -1,13 +1,16 @@
 //! A request as the vendor would sign it, from the same data that verifies it: an unsigned request, the source's secrets
 //! and a time in, the signed request out. It sends nothing, and never signs in a way that verification does not read.
 
+mod body;
+
 use std::net::IpAddr;
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use mef_crds::{TokenDecode, UrlVariant};
+use mef_crds::{TimeUnit, TokenDecode, UrlVariant};
 
 use crate::hex;
+use crate::json::write_string;
 use crate::received::{Headers, Received};
 use crate::secret::{Key, KeyRing};
 use crate::time;
@@ -19,7 +22,8 @@ use crate::verify::template::{Content, Unrenderable};
 use crate::verify::value::{ValueSource, View};
 use crate::verify::{Alternative, Requirement, UnusableKey, Verifier, encode, encode_base64};
 
-/// A request before it is signed. A value that is already there (a time, an id) is kept, so that a test can choose it.
+/// A request before it is signed. A value that is already there (a time, an id) is kept, so that a test can choose it. In a
+/// JSON body, `null` stands for a value of the proof that is to be put there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UnsignedRequest {
     /// Method in upper case.
@@ -82,7 +86,7 @@ pub enum SignError {
     #[error("a client certificate can only be shown by the sender, who alone has its private key")]
     Certificate,
     /// It stands in the body, which is sent as it is.
-    #[error("{0} stands in the body, which is sent as it is: put it there")]
+    #[error("{0} stands in the body, which is sent as it is: put it there, or null where it belongs")]
     InBody(ValueSource),
     /// A value of the signed content is not in the request.
     #[error("{0}: add it to the request")]
@@ -243,7 +247,14 @@ impl Draft<'_> {
             Some(rule)
                 if rule.source != ValueSource::SignatureTimestamp && self.read(&rule.source).is_none() =>
             {
-                self.put(&rule.source, &time::format(self.now, rule.unit))
+                let now = time::format(self.now, rule.unit);
+                match (&rule.source, rule.unit) {
+                    // Senders write these as numbers.
+                    (ValueSource::Json(pointer), TimeUnit::Seconds | TimeUnit::Milliseconds) => {
+                        self.fill(&rule.source, pointer, now.as_bytes())
+                    }
+                    _ => self.put(&rule.source, &now),
+                }
             }
             _ => Ok(()),
         }
@@ -312,14 +323,6 @@ impl Draft<'_> {
             usage: token.usage.clone(),
             place: token.source.clone(),
         };
-        if matches!(token.source, ValueSource::Json(_) | ValueSource::Form(_)) {
-            let received = self.request.received(self.now, "");
-            return if token.present(&View::new(&received)) {
-                Ok(())
-            } else {
-                Err(SignError::InBody(token.source.clone()))
-            };
-        }
         let mut value = match token.decode {
             Some(TokenDecode::Base64) => encode_base64(secret),
             None => std::str::from_utf8(secret).map_err(|_| unsendable())?.to_owned(),
@@ -330,7 +333,13 @@ impl Draft<'_> {
         if value.chars().any(char::is_control) || value.trim() != value {
             return Err(unsendable());
         }
-        self.put(&token.source, &value)
+        match self.put(&token.source, &value) {
+            // Whether what stands there is the token is for verification to say.
+            Err(SignError::InBody(_)) if token.present(&View::new(&self.request.received(self.now, ""))) => {
+                Ok(())
+            }
+            put => put,
+        }
     }
 
     fn put_signature(&mut self, signed: &Signed) -> Result<(), SignError> {
@@ -431,11 +440,22 @@ impl Draft<'_> {
                 self.request.query = pairs.join("&");
                 Ok(())
             }
-            ValueSource::Json(_)
-            | ValueSource::Member(_)
-            | ValueSource::Form(_)
-            | ValueSource::SignatureTimestamp => Err(SignError::InBody(place.clone())),
+            ValueSource::Json(pointer) => {
+                let mut text = Vec::new();
+                write_string(value, &mut text);
+                self.fill(place, pointer, &text)
+            }
+            ValueSource::Member(_) | ValueSource::Form(_) | ValueSource::SignatureTimestamp => {
+                Err(SignError::InBody(place.clone()))
+            }
         }
+    }
+
+    /// Puts a JSON text into the body where `null` stands.
+    fn fill(&mut self, place: &ValueSource, pointer: &str, value: &[u8]) -> Result<(), SignError> {
+        let filled = body::fill(&self.request.body, pointer, value);
+        self.request.body = filled.ok_or_else(|| SignError::InBody(place.clone()))?;
+        Ok(())
     }
 }
 

@@ -34,7 +34,7 @@ use crate::secret::KeyRing;
 use crate::time;
 pub(crate) use explain::Trace;
 use pattern::Pattern;
-use primitive::{Primitive, Proof, Trusted};
+use primitive::{Kind, Primitive, Proof, Trusted};
 use template::Content;
 use value::{ValueSource, View};
 
@@ -55,6 +55,13 @@ pub struct Verifier {
 #[derive(Clone, Debug)]
 pub(crate) struct Alternative {
     pub(crate) primitives: Vec<Primitive>,
+}
+
+impl Alternative {
+    fn is_of_tokens(&self) -> bool {
+        let token = |primitive: &Primitive| matches!(primitive.kind, Kind::Token(_));
+        self.primitives.iter().all(token)
+    }
 }
 
 /// What a value of the request must be before anything is verified.
@@ -290,7 +297,9 @@ impl Verifier {
             .iter()
             .map(|primitive| primitive.read(view))
             .collect::<Result<Vec<Proof<'_>>, _>>()?;
-        let timestamp = self.timestamp_text(view, &proofs)?;
+        // A token signs no time, so one that is left out says no less than one that is made up.
+        let needed = !alternative.is_of_tokens();
+        let timestamp = self.timestamp_text(view, &proofs, needed)?;
         Ok(Claims {
             sent: self.sent_at(timestamp.as_deref())?,
             timestamp,
@@ -325,6 +334,7 @@ impl Verifier {
         &self,
         view: &'v View<'_>,
         proofs: &[Proof<'v>],
+        needed: bool,
     ) -> Result<Option<Cow<'v, str>>, Unverified> {
         let Some(rule) = &self.timestamp else {
             return Ok(None);
@@ -339,8 +349,8 @@ impl Verifier {
                 .map_err(|error| Unverified::malformed(error.to_string()))?,
         };
         match text {
-            Some(text) => Ok(Some(text)),
-            None => Err(Unverified::malformed(format!("{} has no timestamp", rule.source))),
+            None if needed => Err(Unverified::malformed(format!("{} has no timestamp", rule.source))),
+            text => Ok(text),
         }
     }
 

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use mef_crds::{Encoding, Primitive};
 use mef_pipeline::received::{Headers, Received};
 
-use crate::file::{Expect, VerifyVector, committed};
+use crate::file::{Expect, VerifyVector, committed, made};
 use crate::subject::{Catalogue, Signed};
 
 /// What a preset's signatures cover, from its words.
@@ -76,7 +76,7 @@ fn with_header(received: &Received, name: &str, value: &[u8]) -> Received {
 }
 
 fn accepted(catalogue: &Catalogue) -> Vec<(VerifyVector, Signed)> {
-    let vectors = committed().verify.into_iter();
+    let vectors = committed().verify.into_iter().chain(made().verify);
     vectors
         .filter(|vector| vector.expect == Expect::Accept)
         .filter_map(|vector| catalogue.signed(&vector).map(|signed| (vector, signed)))
@@ -89,7 +89,7 @@ fn check_covered(catalogue: &Catalogue) -> (usize, usize) {
     for (vector, signed) in accepted(catalogue) {
         let covered = covered(&signed);
         let mut altered = Vec::new();
-        if covered.body {
+        if covered.body && !vector.unsigned_body {
             for bit in 0..signed.received.body.len() * 8 {
                 let body = Bytes::from(flipped(&signed.received.body, bit));
                 altered.push((
@@ -101,7 +101,7 @@ fn check_covered(catalogue: &Catalogue) -> (usize, usize) {
                 ));
             }
         }
-        for name in &covered.headers {
+        for name in covered.headers.iter().filter(|_| !vector.unsigned_body) {
             let value = signed.received.headers.all(name).next().unwrap().to_vec();
             for bit in 0..value.len() * 8 {
                 let received = with_header(&signed.received, name, &flipped(&value, bit));
@@ -155,7 +155,9 @@ fn signature_header(signed: &Signed) -> Option<(String, Encoding)> {
         .item
         .as_deref()
         .or(signature.keyed.as_ref().map(|keyed| keyed.signature.as_str()));
-    let single = item.is_none_or(|item| value.matches(item).count() == 1);
+    let listed = |list: &String| value.contains(list.as_str());
+    let single = item.is_none_or(|item| value.matches(item).count() == 1)
+        && !signature.list.as_ref().is_some_and(listed);
     single.then(|| (name.to_owned(), encoding))
 }
 
@@ -194,7 +196,9 @@ fn no_flipped_bit_of_a_token_is_accepted() {
         let Some(token) = &signed.subject.preset.verification.any[0].all[0].token else {
             continue;
         };
-        let name = token.from.strip_prefix("header:").unwrap();
+        let Some(name) = token.from.strip_prefix("header:") else {
+            continue;
+        };
         let value = signed.received.headers.all(name).next().unwrap().to_vec();
         // The scheme's word is compared without case.
         let start = token
@@ -210,5 +214,5 @@ fn no_flipped_bit_of_a_token_is_accepted() {
             );
         }
     }
-    assert_eq!(tokens, 4);
+    assert!(tokens >= 5, "{tokens} tokens");
 }

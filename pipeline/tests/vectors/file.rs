@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::Value;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 pub struct Vectors {
     #[serde(default)]
     pub verify: Vec<VerifyVector>,
@@ -18,6 +18,13 @@ pub struct Vectors {
 pub struct VerifyVector {
     pub name: String,
     pub preset: String,
+    /// Who signed it: `official`, `sdk-test` or `derived`.
+    pub src: String,
+    /// Where a derived one's way of signing is described.
+    pub doc: Option<String>,
+    /// The proof of this one covers nothing but itself, as a token, even if another way of its preset does.
+    #[serde(default)]
+    pub unsigned_body: bool,
     pub secrets: Vec<String>,
     pub headers: BTreeMap<String, String>,
     pub body: String,
@@ -87,4 +94,26 @@ impl Vectors {
 pub fn committed() -> Vectors {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/webhook-vectors.json");
     Vectors::read(Path::new(path))
+}
+
+/// What `make.py` made.
+pub fn made() -> Vectors {
+    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data"));
+    let mut paths: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| {
+            let name = path.file_name().unwrap().to_string_lossy();
+            name.starts_with("vectors-") && name.ends_with(".json")
+        })
+        .collect();
+    paths.sort();
+    let mut all = Vectors::default();
+    for path in paths {
+        let Vectors { verify, challenge } = Vectors::read(&path);
+        all.verify.extend(verify);
+        all.challenge.extend(challenge);
+    }
+    assert!(!all.verify.is_empty(), "no vectors in {}", folder.display());
+    all
 }
