@@ -9,7 +9,7 @@ import { List } from "./list.js";
 import { DEAD_REASONS, REASONS, clock, plural, size } from "./words.js";
 
 class Kept {
-  constructor(section, { lane, list, foot, pane, label, row, fields, cells, describe, nothing }) {
+  constructor(section, { lane, list, foot, pane, label, row, fields, cells, nothing }) {
     Object.assign(this, { lane, foot, pane, nothing, values: {}, matched: 0, turn: 0, busy: false });
     this.filters = new Filters(section.querySelector("form"), { reasons: DEAD_REASONS, fields }, (values) => this.load(values));
     this.list = new List(list, {
@@ -17,7 +17,6 @@ class Kept {
       row,
       key: (item) => `${item.source.replaceAll("/", "-")}-${item.messageId}`,
       render: cells,
-      describe,
       choose: (item) => this.open(item),
       end: () => this.loadMore(),
     });
@@ -39,7 +38,18 @@ class Kept {
       text = error.message;
     }
     this.foot.textContent = text;
-    this.loaded?.();
+  }
+
+  /** Reads the list again, once more where it is being read already. */
+  async refresh() {
+    this.stale = true;
+    if (this.refreshing) return;
+    this.refreshing = true;
+    while (this.stale) {
+      this.stale = false;
+      await this.load();
+    }
+    this.refreshing = false;
   }
 
   summary(kept) {
@@ -99,7 +109,6 @@ export class DeadLetters extends Kept {
         el("span", { class: "cut" }, item.what ?? REASONS[item.reason] ?? ""),
         el("span", { class: "cut muted" }, item.source),
       ],
-      describe: (item) => [clock(item.at), item.reason, item.kind, item.what, item.source].filter(Boolean).join(", "),
       nothing: "No dead letter that fits. What is genuine and cannot be used comes here, with its reason.",
     });
     this.replay = replay;
@@ -158,7 +167,6 @@ export class Queue extends Kept {
         el("span", { class: "cut muted" }, item.source),
         el("span", { class: "number mono" }, size(item.bytes)),
       ],
-      describe: (item) => [clock(item.at), `event ${item.id.slice(0, 12)}`, item.source, size(item.bytes)].join(", "),
       nothing: "No message that fits. A SIEM that pulls takes messages away; until then they are here.",
     });
   }

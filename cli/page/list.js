@@ -8,11 +8,11 @@ const BEYOND = 8;
 
 export class List {
   /**
-   * `key` names an item, `render` makes the cells of its row, `describe` says it in words, `choose` is told the item that
-   * is chosen, `end` is told that the end is near.
+   * `key` names an item, `render` makes the cells of its row (their text is what a screen reader says), `choose` is told
+   * the item that is chosen, `end` is told that the end is near.
    */
-  constructor(element, { label, row, key, render, describe, choose, end = () => {} }) {
-    Object.assign(this, { element, row, key, render, describe, choose, end });
+  constructor(element, { label, row, key, render, choose, end = () => {} }) {
+    Object.assign(this, { element, row, key, render, choose, end });
     this.items = [];
     this.rows = new Map();
     this.chosen = undefined;
@@ -121,7 +121,7 @@ export class List {
       wanted.add(id);
       let row = this.rows.get(id);
       if (!row) {
-        row = el("div", { id, class: `row ${this.row}`, role: "option", "aria-label": this.describe(item) }, this.render(item));
+        row = el("div", { id, class: `row ${this.row}`, role: "option" }, this.render(item));
         this.rows.set(id, row);
         this.space.append(row);
       }

@@ -14,7 +14,7 @@ const STATES = { live: "live", connecting: "connecting …", ended: "mef dev has
 let state;
 let wasLive = false;
 
-const replay = new Replay(() => dead.load());
+const replay = new Replay(() => dead.refresh());
 const dead = new DeadLetters(byId("view-dead"), replay);
 const queue = new Queue(byId("view-queue"));
 const requests = new Requests(byId("view-requests"), {
@@ -49,8 +49,8 @@ const drawCounters = inNextFrame(() => {
 });
 
 const refreshKept = afterPause(300, () => {
-  if (current() === "dead") dead.load();
-  if (current() === "queue") queue.load();
+  if (current() === "dead") dead.refresh();
+  if (current() === "queue") queue.refresh();
 });
 
 async function loadState() {

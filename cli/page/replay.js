@@ -139,9 +139,10 @@ function becomes(entry) {
 /** A diff, line by line; the sign before each line says the same as its colour. */
 function diff(text) {
   const pre = el("pre", { class: "code diff", tabindex: "0", role: "region", "aria-label": "What changes" });
-  for (const line of text.split("\n")) {
-    const kind = line.startsWith("+") ? "added" : line.startsWith("-") ? "removed" : "same";
+  text.split("\n").forEach((line, index) => {
+    const head = line.startsWith("@@") || (index < 2 && /^(---|\+\+\+) /.test(line));
+    const kind = head ? "muted" : line.startsWith("+") ? "added" : line.startsWith("-") ? "removed" : "same";
     pre.append(el("span", { class: kind, text: line }), document.createTextNode("\n"));
-  }
+  });
   return pre;
 }

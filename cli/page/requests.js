@@ -10,7 +10,7 @@ import { DEAD_REASONS, REASONS, REJECT_REASONS, STAGES, became, clock, glyphOf, 
 
 /** As many as `mef dev` remembers. */
 const MOST_ROWS = 10000;
-const OUTCOMES = ["accepted", "delivered", "dead-lettered", "filtered", "not-kept", "challenged", "rejected", "unavailable"];
+const OUTCOMES = ["accepted", "delivered", "duplicate", "dead-lettered", "filtered", "not-kept", "challenged", "rejected", "unavailable"];
 
 export class Requests {
   constructor(section, { hear, state }) {
@@ -29,7 +29,6 @@ export class Requests {
       row: "requests-row",
       key: (row) => row.number,
       render: cells,
-      describe,
       choose: (row) => this.open(row.number),
       end: () => this.loadMore(),
     });
@@ -133,7 +132,12 @@ function cells(row) {
   return [
     el("span", { class: "mono" }, clock(row.at)),
     el("span", {}, el("span", { class: `chip ${tone}` }, word)),
-    el("span", { class: "strip" }, row.stages.map((verdict) => el("i", { class: toneOf(verdict) }, glyphOf(verdict)))),
+    el(
+      "span",
+      { class: "strip" },
+      row.stages.map((verdict) => el("i", { class: toneOf(verdict), "aria-hidden": "true" }, glyphOf(verdict))),
+      el("span", { class: "unseen" }, stagesInWords(row)),
+    ),
     el("span", { class: "cut" }, row.kind ?? reasonOf(row)),
     el("span", { class: "cut muted" }, row.source),
     el("span", { class: "number mono" }, row.status),
@@ -143,11 +147,11 @@ function cells(row) {
 
 const reasonOf = (row) => (row.reason === "none" ? (row.deadReason ?? "") : row.reason);
 
-function describe(row) {
-  const failed = STAGES.find((_, index) => row.stages[index] === "failed");
-  const why = reasonOf(row);
-  const parts = [clock(row.at), row.source, row.kind, became(row).word, failed && `failed at ${failed}`, why, `status ${row.status}`, took(row.milliseconds)];
-  return parts.filter(Boolean).join(", ");
+/** The strip in words. */
+function stagesInWords(row) {
+  const at = (verdict) => STAGES.filter((_, index) => row.stages[index] === verdict).join(", ");
+  if (at("failed")) return `failed at ${at("failed")}`;
+  return at("dropped") ? `dropped at ${at("dropped")}` : "no stage failed";
 }
 
 function whole(pane, request) {
@@ -179,7 +183,7 @@ function whole(pane, request) {
 
 const fact = (name, value) => [el("dt", {}, name), el("dd", { text: value })];
 
-const BECAME = { delivered: "delivered", "dead-lettered": "dead letter", filtered: "filtered", "not-kept": "not kept" };
+const BECAME = { delivered: "delivered", duplicate: "in the queue already", "dead-lettered": "dead letter", filtered: "filtered", "not-kept": "not kept" };
 
 function eventPart(request, event, index) {
   const alone = request.events.length === 1;

@@ -24,11 +24,15 @@ export function showSources(place, state) {
 export function updateSources(place, counts) {
   for (const element of place.querySelectorAll("[data-challenge]")) {
     const count = counts[element.dataset.challenge];
-    if (count) fill(element, challenge(count.challenge));
+    const said = JSON.stringify(count?.challenge);
+    if (!count || element.dataset.said === said) continue;
+    element.dataset.said = said;
+    fill(element, challenge(count.challenge));
   }
   for (const element of place.querySelectorAll("[data-kept]")) {
     const count = counts[element.dataset.kept];
-    if (count) fill(element, kept(count));
+    // In place: somebody may be on one of these links.
+    if (count) keptTexts(count).forEach((text, index) => (element.children[index].textContent = text));
   }
 }
 
@@ -44,7 +48,7 @@ function card(source, count) {
       el(
         "div",
         {},
-        el("p", { class: "url" }, el("code", { class: "breaks", text: source.url }), " ", copyButton("Copy URL", () => source.url, `Copy the URL of ${source.source}`)),
+        el("p", { class: "url" }, el("code", { class: "breaks", text: source.url }), " ", copyButton("Copy URL", () => source.url, `Copy URL of ${source.source}`)),
         el(
           "dl",
           { class: "facts" },
@@ -65,7 +69,7 @@ function card(source, count) {
           ]),
           fact("retries", source.retry),
           el("dt", {}, "so far"),
-          el("dd", { "data-kept": source.source }, count && kept(count)),
+          el("dd", { "data-kept": source.source }, kept(count)),
         ),
         source.example && el("p", { class: "command" }, el("code", { text: `mef send ${source.file} ${source.example}` }), " ", copyButton("Copy", () => `mef send ${source.file} ${source.example}`, "Copy the command that sends a test event")),
       ),
@@ -83,15 +87,11 @@ function card(source, count) {
 
 const fact = (name, value) => [el("dt", {}, name), el("dd", { text: value })];
 
-function kept(count) {
-  return [
-    el("a", { href: "#/requests" }, plural(count.requests.whole, "request")),
-    ", ",
-    el("a", { href: "#/queue" }, `${count.queue.toLocaleString("en")} in the queue`),
-    ", ",
-    el("a", { href: "#/dead" }, plural(count.dead, "dead letter")),
-  ];
-}
+const KEPT_VIEWS = ["requests", "queue", "dead"];
+
+const keptTexts = (count) => [plural(count.requests.whole, "request"), `${count.queue.toLocaleString("en")} in the queue`, plural(count.dead, "dead letter")];
+
+const kept = (count) => keptTexts(count).map((text, index) => [index > 0 && ", ", el("a", { href: `#/${KEPT_VIEWS[index]}` }, text)]);
 
 function challenge(seen) {
   if (!seen || (seen.answered === 0 && seen.refused === 0)) return [el("span", { class: "chip plain" }, "never seen"), " since mef dev started"];

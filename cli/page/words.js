@@ -39,6 +39,7 @@ export function became(row) {
   if (row.outcome !== "accepted") return { word: row.outcome, tone: row.outcome === "challenged" ? "good" : "bad" };
   if (row.deadLettered > 0) return { word: "dead letter", tone: "warn" };
   if (row.delivered > 0) return { word: "delivered", tone: "good" };
+  if (row.duplicates > 0) return { word: "duplicate", tone: "plain" };
   return { word: "filtered", tone: "plain" };
 }
 

@@ -176,7 +176,7 @@ fn event(source: &Source, item: &Prepared, result: Option<EventResult>) -> Event
         reason,
         stages,
         detail,
-        message: message.filter(|_| became == "delivered"),
+        message: message.filter(|_| matches!(became, "delivered" | "duplicate")),
     }
 }
 

@@ -66,7 +66,7 @@ pub struct Times {
 pub struct EventTrace {
     /// The event's id; none where the filter dropped it.
     pub id: Option<String>,
-    /// `delivered`, `dead-lettered`, `filtered`, or `not-kept` where the request failed with it.
+    /// `delivered`, `duplicate`, `dead-lettered`, `filtered`, or `not-kept` where the request failed with it.
     pub became: &'static str,
     /// Why it is a dead letter.
     pub reason: Option<DeadReason>,

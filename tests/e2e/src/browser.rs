@@ -257,6 +257,15 @@ impl Browser {
         );
     }
 
+    /// The cookies of the page, as the browser keeps them.
+    #[must_use]
+    pub fn cookies(&self) -> Vec<Value> {
+        self.call("GET", "/cookie", None)
+            .as_array()
+            .cloned()
+            .unwrap_or_default()
+    }
+
     /// Keeps a picture of the window, and says where.
     pub fn picture(&self, folder: &Path, name: &str) {
         let value = self.call("GET", "/screenshot", None);

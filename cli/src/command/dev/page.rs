@@ -93,6 +93,7 @@ pub(super) fn router(page: Page) -> Outcome<Router> {
     };
     let router = Router::new()
         .route("/", get(assets::index))
+        .route("/favicon.ico", get(assets::icon))
         .route("/assets/{name}", get(assets::asset))
         .route("/page/state", get(state::state))
         .route("/page/requests", get(requests::list))

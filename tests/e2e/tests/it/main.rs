@@ -11,6 +11,8 @@
 mod crash;
 mod docs;
 mod laws;
+mod page;
+mod page_api;
 mod secrets;
 mod story;
 mod sync;

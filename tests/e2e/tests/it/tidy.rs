@@ -112,3 +112,36 @@ fn files_stay_short_enough_to_read() {
         }
     }
 }
+
+#[test]
+fn the_page_makes_no_markup_of_text_and_knows_no_other_host() {
+    let folder = repository().join("cli/page");
+    let mut files = 0;
+    for entry in fs::read_dir(folder).expect("the page's files") {
+        let path = entry.expect("an entry").path();
+        let text = fs::read_to_string(&path).expect("a text");
+        files += 1;
+        for word in [
+            "innerHTML",
+            "outerHTML",
+            "insertAdjacentHTML",
+            "document.write",
+            "DOMParser",
+            "eval(",
+            "new Function",
+            "javascript:",
+            "style=",
+            "onclick=",
+            "https://",
+        ] {
+            assert!(!text.contains(word), "{} says {word:?}", path.display());
+        }
+        let hosts = text.matches("http://").count() - text.matches("http://www.w3.org/2000/svg").count();
+        // The address of the sources is told; it is the process's own.
+        let told = text.matches("sources on http://${").count();
+        assert_eq!(hosts, told, "{} names a host", path.display());
+        let lines = text.lines().count();
+        assert!(lines <= 500, "{} has {lines} lines", path.display());
+    }
+    assert!(files > 10, "{files} files");
+}

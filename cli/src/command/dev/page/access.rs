@@ -46,6 +46,7 @@ const PROTECTION: [(HeaderName, &str); 7] = [
 ];
 
 const OPENING: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>mef dev</title>\
+    <link rel=\"icon\" href=\"/assets/icon.svg\" type=\"image/svg+xml\">\
     <meta http-equiv=\"refresh\" content=\"0;url=/\"><p><a href=\"/\">Open the page</a></p></html>";
 
 /// What opens the page.

@@ -43,6 +43,11 @@ pub(super) async fn index() -> Response<Body> {
     file(HTML, INDEX)
 }
 
+/// Where browsers look by themselves.
+pub(super) async fn icon() -> Response<Body> {
+    asset(Path("icon.svg".to_owned())).await
+}
+
 pub(super) async fn asset(Path(name): Path<String>) -> Response<Body> {
     match ASSETS.iter().find(|(known, ..)| *known == name) {
         Some((_, kind, text)) => file(kind, text),

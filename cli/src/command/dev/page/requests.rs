@@ -59,6 +59,7 @@ pub(super) struct Row {
     /// What each of the nine stages said; of several events the worst.
     stages: [&'static str; STAGES],
     delivered: usize,
+    duplicates: usize,
     dead_lettered: usize,
     filtered: usize,
     not_kept: usize,
@@ -183,6 +184,7 @@ pub(super) fn row(desk: &Desk, trace: &Trace) -> Row {
         bytes: trace.body_bytes,
         stages,
         delivered: count("delivered"),
+        duplicates: count("duplicate"),
         dead_lettered: count("dead-lettered"),
         filtered: count("filtered"),
         not_kept: count("not-kept"),
