@@ -64,7 +64,7 @@ fn nothing_that_accepts_anything_is_loaded() {
     check(
         "any: [{all: [{}]}]",
         &[
-            "spec.webhook.verification.any[0].all[0]: exactly one of hmac, digest, token, bodyDigest, pubkey and jwt must be set",
+            "spec.webhook.verification.any[0].all[0]: exactly one of hmac, digest, token, bodyDigest, pubkey, jwt, httpSig, mtls and ipAllow must be set",
         ],
     );
     check(

@@ -6,6 +6,7 @@ use mef_pipeline::preset::Preset;
 use mef_pipeline::secret::KeyRing;
 use mef_pipeline::sign::{SignError, UnsignedRequest, sign};
 use mef_pipeline::verify::verify;
+use serde_json::Value;
 
 use crate::subject::{Catalogue, NOW, Subject, second};
 
@@ -40,7 +41,33 @@ fn check(preset: &Preset, request: &UnsignedRequest) {
     )
     .unwrap_or_else(|unverified| panic!("{}: {unverified}", preset.name));
     assert_eq!(verified.key_index(), Some(0), "{}", preset.name);
-    assert_eq!(verified.received().body, request.body, "{}", preset.name);
+    assert!(
+        same_but_for_null(&verified.received().body, &request.body),
+        "{}: more than null was filled",
+        preset.name
+    );
+}
+
+/// Whether only values that were `null` differ: a proof that stands in the body is put there.
+fn same_but_for_null(signed: &[u8], body: &[u8]) -> bool {
+    fn same(signed: &Value, body: &Value) -> bool {
+        match (signed, body) {
+            (_, Value::Null) => true,
+            (Value::Object(signed), Value::Object(body)) => {
+                let mut pairs = signed.iter().zip(body);
+                signed.len() == body.len()
+                    && pairs.all(|(one, other)| one.0 == other.0 && same(one.1, other.1))
+            }
+            (Value::Array(signed), Value::Array(body)) => {
+                let mut pairs = signed.iter().zip(body);
+                signed.len() == body.len() && pairs.all(|(one, other)| same(one, other))
+            }
+            _ => signed == body,
+        }
+    }
+    let value = |bytes| serde_json::from_slice::<Value>(bytes).ok();
+    signed == body
+        || matches!((value(signed), value(body)), (Some(signed), Some(body)) if same(&signed, &body))
 }
 
 #[test]
