@@ -136,7 +136,6 @@ impl Browser {
     }
 
     /// Runs a script's body in the page, with `arguments`; it may `await` and must `return` what is wanted.
-    #[must_use]
     pub fn run(&self, script: &str, arguments: &[Value]) -> Value {
         let body = format!(
             "const done = arguments[arguments.length - 1]; const given = Array.from(arguments).slice(0, -1); \

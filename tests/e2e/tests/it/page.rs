@@ -441,7 +441,7 @@ fn ten_thousand_events_and_the_page_stays_usable() {
     // Frames come while more arrive: the page never stands still for long.
     let longest = thread::scope(|scope| {
         let more = scope.spawn(|| {
-            (0..300).for_each(|number| desk.deliver(&Zoom::user_created(&format!("more-{number}"))))
+            (0..300).for_each(|number| desk.deliver(&Zoom::user_created(&format!("more-{number}"))));
         });
         let longest = browser.run(
             "let longest = 0, last = performance.now();
@@ -554,7 +554,7 @@ fn tab_reaches_everything(browser: &Browser, view: &str) {
 /// What axe says.
 fn judge(browser: &Browser, view: &str, scheme: Scheme) -> Vec<String> {
     let Some(axe) = axe() else { return Vec::new() };
-    let _ = browser.run(&axe, &[]);
+    browser.run(&axe, &[]);
     let violations = browser.run(
         "const result = await window.axe.run(document, {resultTypes: ['violations']});
          return result.violations.flatMap(({id, nodes}) =>

@@ -145,3 +145,38 @@ fn the_page_makes_no_markup_of_text_and_knows_no_other_host() {
     }
     assert!(files > 10, "{files} files");
 }
+
+#[test]
+fn every_reason_is_explained_on_the_page_and_in_the_manual() {
+    let read = |path: &str| fs::read_to_string(repository().join(path)).expect("a file");
+    let labels = read("receiver/src/metrics/labels.rs");
+    let refusals = read("receiver/src/body.rs");
+    let letters = read("pipeline/src/dead_letter.rs");
+    let (_, rejects) = labels
+        .split_once("fn reject_word")
+        .expect("the words of rejections");
+    let (_, refused) = refusals.split_once("fn word(").expect("the words of refusals");
+    let (_, dead) = letters
+        .split_once("fn as_str(")
+        .expect("the words of dead letters");
+    let words = [rejects, refused, dead].into_iter().flat_map(|code| {
+        let (function, _) = code.split_once("\n    }\n").expect("its end");
+        let arms = function.split("=> \"").skip(1);
+        arms.map(|arm| arm.split('"').next().expect("a word").to_owned())
+            .collect::<Vec<_>>()
+    });
+    let page = read("cli/page/words.js");
+    let manual = read("docs/operations-laptop.md") + &read("docs/messages.md");
+    let mut count = 0;
+    for word in words {
+        count += 1;
+        let explained =
+            page.contains(&format!("  {word}: \"")) || page.contains(&format!("  \"{word}\": \""));
+        assert!(explained, "cli/page/words.js does not explain {word}");
+        assert!(
+            manual.contains(&format!("`{word}`")),
+            "the manual does not name {word}"
+        );
+    }
+    assert!(count > 20, "{count} words: is the code of another shape?");
+}
