@@ -162,14 +162,13 @@ fn without_operation(spec: &EventSourceSpec) -> EventSourceSpec {
 fn preset(spec: &EventSourceSpec) -> Result<Preset, Problem> {
     match (&spec.webhook.provider, &spec.webhook.verification) {
         (Some(name), _) => Preset::get(name).cloned().ok_or_else(|| {
-            let known: Vec<&str> = Preset::all().iter().map(|preset| preset.name.as_str()).collect();
+            let known = Preset::all().iter().map(|preset| preset.name.as_str());
             let problem = Problem::error("spec.webhook.provider", format!("there is no preset {name:?}"));
-            match nearest(name, known.iter().copied()) {
+            match nearest(name, known) {
                 Some(near) => problem.help(format!("did you mean {near:?}?")),
-                None => problem.help(format!(
-                    "presets: {}; or describe the sender under spec.webhook.verification",
-                    known.join(", ")
-                )),
+                None => problem.help(
+                    "\"mef preset ls\" lists the presets; or describe the sender under spec.webhook.verification",
+                ),
             }
         }),
         (None, Some(verification)) => Ok(custom::preset(verification)),

@@ -29,6 +29,26 @@ pub fn parse(text: &str, unit: TimeUnit) -> Result<Timestamp, InvalidTime> {
     }
 }
 
+/// Reads the time of an event. It proves nothing, so seconds and milliseconds may have a fraction, as `1767323045.678`.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_event(text: &str, unit: TimeUnit) -> Result<Timestamp, InvalidTime> {
+    let (whole, fraction) = match (unit, text.split_once('.')) {
+        (TimeUnit::Seconds | TimeUnit::Milliseconds, Some(parts)) => parts,
+        _ => return parse(text, unit),
+    };
+    let invalid = InvalidTime(unit);
+    digits(fraction).ok_or(invalid)?;
+    let per_unit = if unit == TimeUnit::Seconds { 9 } else { 6 };
+    // What is finer than a nanosecond is cut off.
+    let nanoseconds = format!("{fraction:0<per_unit$}");
+    let nanoseconds = nanoseconds.get(..per_unit).and_then(digits).ok_or(invalid)?;
+    parse(whole, unit)?
+        .checked_add(jiff::SignedDuration::from_nanos(nanoseconds))
+        .map_err(|_| invalid)
+}
+
 /// Writes a point in time as a sender would.
 #[must_use]
 pub fn format(time: Timestamp, unit: TimeUnit) -> String {
@@ -106,6 +126,31 @@ mod tests {
             ] {
                 check(text, unit, None);
             }
+        }
+    }
+
+    #[test]
+    fn the_time_of_an_event_may_have_a_fraction() {
+        let read = |text, unit| parse_event(text, unit).ok().map(|time| time.to_string());
+        let expected = |text: &str| Some(text.to_owned());
+        assert_eq!(
+            read("1700000000.5", TimeUnit::Seconds),
+            expected("2023-11-14T22:13:20.5Z")
+        );
+        assert_eq!(
+            read("1700000000123.0004567899", TimeUnit::Milliseconds),
+            expected("2023-11-14T22:13:20.123000456Z")
+        );
+        assert_eq!(
+            read("1700000000", TimeUnit::Seconds),
+            expected("2023-11-14T22:13:20Z")
+        );
+        assert_eq!(
+            read("2023-11-14T22:13:20.5Z", TimeUnit::Iso8601),
+            expected("2023-11-14T22:13:20.5Z")
+        );
+        for text in ["1.", ".5", "1.-5", "1.5.5", "-1.5", "1.５", "1.5e3"] {
+            assert_eq!(read(text, TimeUnit::Seconds), None, "{text:?}");
         }
     }
 

@@ -1,11 +1,22 @@
 //! `mef preset`.
 
+use mef_pipeline::preset::Preset;
+
 use crate::support::{Place, golden};
 
 #[test]
 fn presets_are_listed() {
     let place = Place::new();
-    golden("preset-ls.txt", &place.mef(["preset", "ls"]).exits(0).stdout);
+    let text = place.mef(["preset", "ls"]).exits(0).stdout;
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(lines.len(), Preset::all().len(), "{text}");
+    for (line, preset) in lines.iter().zip(Preset::all()) {
+        let (name, title) = line.split_once(' ').unwrap();
+        assert_eq!(
+            (name, title.trim()),
+            (preset.name.as_str(), preset.title.as_str())
+        );
+    }
     let listed = place.mef(["preset", "ls", "-o", "json"]).exits(0).json();
     let names: Vec<_> = listed
         .as_array()

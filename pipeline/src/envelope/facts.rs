@@ -63,7 +63,7 @@ impl Facts {
     #[must_use]
     pub fn time(&self, item: &Item) -> Option<Timestamp> {
         self.time.iter().find_map(|(source, unit)| {
-            crate::time::parse(&item.value(source)?, *unit)
+            crate::time::parse_event(&item.value(source)?, *unit)
                 .ok()
                 .filter(is_writable)
         })

@@ -4,5 +4,6 @@
 mod bad_input;
 mod definitions;
 mod manifests;
+mod presets;
 mod replay;
 mod samples;

@@ -163,7 +163,7 @@ class Sender:
 def alter(headers, name):
     """Another character in the middle, one that is a digit of base64 and of hexadecimal too."""
     value = headers[name]
-    middle = len(value) // 2 + 1
+    middle = min(len(value) // 2 + 1, len(value) - 1)
     headers[name] = value[:middle] + ("1" if value[middle] == "0" else "0") + value[middle + 1 :]
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 
-from make import Sender, b64, mac, whsec, whsec_key
+from make import AT, Sender, b64, mac, whsec, whsec_key
 
 JSON = {"content-type": "application/json"}
 
@@ -91,6 +91,45 @@ STANDARD = "https://github.com/standard-webhooks/standard-webhooks/blob/main/spe
 SVIX = "https://docs.svix.com/receiving/verifying-payloads/how-manual"
 # A secondary source: the vendor's own page was not at hand when the sender was described.
 ATLASSIAN = "secondary source for Atlassian's documentation (X-Hub-Signature: sha256=<hex> over the body)"
+
+CHECKMARX = "secondary source: an open-source consumer of Checkmarx One's webhooks"
+GRAPH = "https://learn.microsoft.com/en-us/graph/change-notifications-delivery-webhooks"
+
+# preset, document, header, word before the token, body
+EVENT = '{"hello":"world"}'
+TOKENS = [
+    (
+        "cloudflare-notify",
+        "https://developers.cloudflare.com/notifications/get-started/configure-webhooks/",
+        "cf-webhook-auth",
+        "",
+        EVENT,
+    ),
+    (
+        "cloudflare-logpush",
+        "https://developers.cloudflare.com/logs/logpush/logpush-job/enable-destinations/http/",
+        "authorization",
+        "Bearer ",
+        '{"content":"tests"}\n',
+    ),
+    (
+        "splunk-hec",
+        "https://docs.splunk.com/Documentation/Splunk/latest/Data/HECExamples",
+        "authorization",
+        "Splunk ",
+        '{"event":"one"}{"event":"two"}',
+    ),
+    (
+        "auth0-events",
+        "https://auth0.com/docs/customize/events/create-an-event-stream",
+        "authorization",
+        "Bearer ",
+        EVENT,
+    ),
+    ("wiz", "secondary source: an open-source consumer of Wiz's webhooks", "authorization", "Bearer ", EVENT),
+    ("datadog", "https://docs.datadoghq.com/integrations/webhooks/", "authorization", "Bearer ", EVENT),
+    ("crowdstrike", "RFC 6750 section 2.1; the preset's own set-up steps", "authorization", "Bearer ", EVENT),
+]
 
 SENDERS = [
     # Those of the first presets that no suite signs for.
@@ -242,6 +281,106 @@ SENDERS = [
             ),
         },
     ),
+    Sender(
+        "convoy-advanced",
+        "https://docs.getconvoy.io/product-manual/signatures",
+        keyed("x-convoy-signature", between=","),
+        proof=["x-convoy-signature"],
+        tolerance=300,
+        refuse={"dot-for-comma": keyed("x-convoy-signature")},
+    ),
+    Sender(
+        "gitlab",
+        STANDARD + "; " + GITLAB,
+        standard("webhook"),
+        secret=whsec("gitlab"),
+        wrong=whsec("gitlab wrong"),
+        proof=["webhook-signature", "webhook-id", "webhook-timestamp"],
+        tolerance=300,
+        headers={"x-gitlab-event": "Push Hook"},
+    ),
+    Sender(
+        "gitlab",
+        GITLAB,
+        token("x-gitlab-token"),
+        variant="by-token",
+        proof=["x-gitlab-token"],
+        covers_body=False,
+        headers={"x-gitlab-event": "Push Hook"},
+    ),
+    Sender(
+        "aikido",
+        "https://apidocs.aikido.dev/reference/verirfying-webhooks",
+        hub("x-aikido-webhook-signature", ""),
+        body='{"event_type":"issue.open.created","dispatched_at":%d}' % AT,
+        proof=["x-aikido-webhook-signature"],
+        tolerance=300,
+    ),
+    Sender(
+        "sonarqube",
+        "https://docs.sonarsource.com/sonarqube-server/discovering/integrations/webhooks",
+        hub("x-sonar-webhook-hmac-sha256", ""),
+        proof=["x-sonar-webhook-hmac-sha256"],
+    ),
+    Sender(
+        "launchdarkly",
+        "https://launchdarkly.com/docs/home/infrastructure/webhooks",
+        hub("x-ld-signature", ""),
+        proof=["x-ld-signature"],
+    ),
+    Sender("checkmarx", CHECKMARX, hub("x-cx-webhook-signature"), proof=["x-cx-webhook-signature"]),
+    Sender(
+        "checkmarx", CHECKMARX, hub("x-cx-webhook-signature", ""), variant="bare", proof=["x-cx-webhook-signature"]
+    ),
+    Sender(
+        "checkmarx",
+        CHECKMARX,
+        lambda request: request.headers.update(
+            {"x-cx-webhook-signature": b64(mac("sha256", request.secret, request.body))}
+        ),
+        variant="base64",
+        proof=["x-cx-webhook-signature"],
+    ),
+    # A secret in a header, which signs nothing.
+    *(
+        Sender(preset, doc, token(header, before), proof=[header], covers_body=False, body=body)
+        for preset, doc, header, before, body in TOKENS
+    ),
+    # The secret in the body, once in each notification.
+    Sender(
+        "graph",
+        GRAPH,
+        lambda request: setattr(request, "body", request.body.replace("CLIENTSTATE", request.secret)),
+        body='{"value":[{"clientState":"CLIENTSTATE","changeType":"updated"},{"clientState":"CLIENTSTATE"}]}',
+        covers_body=False,
+        refuse={
+            "one-of-two": lambda request: setattr(request, "body", request.body.replace("mef", "fem", 1)),
+            "one-missing": lambda request: setattr(
+                request, "body", request.body.replace(',{"clientState"', ',{"clientstate"')
+            ),
+            "no-notification": lambda request: setattr(request, "body", '{"value":[]}'),
+        },
+    ),
 ]
 
-CHALLENGES = []
+CHALLENGES = [
+    {
+        "name": "graph-made-validation",
+        "preset": "graph",
+        "src": "derived",
+        "doc": GRAPH,
+        "secrets": ["mef-test-vector-graph-3f9c0d71"],
+        "query": {"validationToken": "Validation: Testing client application reachability for subscription 1+2"},
+        "expect_status": 200,
+        "expect_text": "Validation: Testing client application reachability for subscription 1+2",
+    },
+    {
+        "name": "graph-made-validation-with-markup",
+        "preset": "graph",
+        "src": "derived",
+        "doc": GRAPH,
+        "secrets": ["mef-test-vector-graph-3f9c0d71"],
+        "query": {"validationToken": "<script>alert(1)</script>"},
+        "expect_status": 400,
+    },
+]
