@@ -33,6 +33,9 @@ class Kept {
       this.matched = kept.matched;
       this.list.set(kept.rows);
       text = this.summary(kept);
+      // What was open may have been replayed, or read and deleted.
+      const all = kept.rows.length === kept.matched;
+      if (this.opening && all && !kept.rows.some((row) => this.list.key(row) === this.list.key(this.opening))) this.closed();
     } catch (error) {
       if (turn !== this.turn) return;
       text = error.message;
@@ -86,6 +89,7 @@ class Kept {
   }
 
   closed() {
+    this.opening = undefined;
     fill(this.pane, el("h2", {}, "Nothing chosen"), el("p", { class: "muted" }, "Choose a row to see it whole. Arrow keys move through the list."));
   }
 }

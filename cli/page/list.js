@@ -31,11 +31,9 @@ export class List {
     new ResizeObserver(this.draw).observe(element);
   }
 
-  /** Shows these items. What was chosen stays chosen where it is still there. */
+  /** Shows these items. What was chosen stays chosen where it is still there; an item of the same name is the same. */
   set(items) {
     this.items = items;
-    this.rows.forEach((row) => row.remove());
-    this.rows.clear();
     this.draw();
   }
 

@@ -107,6 +107,12 @@ impl Route {
 
     /// Whether the definition reads or keeps a header of this name (in lower case).
     pub(crate) fn speaks_of(&self, header: &str) -> bool {
+        // A series of headers is named once, with `{n}` for the number.
+        let series = header.trim_end_matches(|character: char| character.is_ascii_digit());
+        self.names(header) || (series != header && self.names(&format!("{series}{{n}}")))
+    }
+
+    fn names(&self, header: &str) -> bool {
         let part_of_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
         let words = self.facts.words.as_bytes();
         self.facts.words.match_indices(header).any(|(at, found)| {

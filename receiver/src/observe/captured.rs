@@ -55,8 +55,17 @@ impl fmt::Debug for Captured {
 
 impl Captured {
     pub(super) fn new(route: &Route, received: &Received) -> Self {
-        let spoken_of =
-            |name: &str| !NEVER.contains(&name) && (ALWAYS.contains(&name) || route.speaks_of(name));
+        // What an RFC 9421 signature covers is the sender's choice, and it says so in quotes.
+        let covered = |name: &str| {
+            let input = received.headers.all("signature-input");
+            let quoted = format!("\"{name}\"");
+            input
+                .map(String::from_utf8_lossy)
+                .any(|input| input.contains(&quoted))
+        };
+        let spoken_of = |name: &str| {
+            !NEVER.contains(&name) && (ALWAYS.contains(&name) || route.speaks_of(name) || covered(name))
+        };
         let headers = received.headers.iter().filter(|(name, _)| spoken_of(name));
         Self {
             method: received.method.clone(),

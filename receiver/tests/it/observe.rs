@@ -122,6 +122,18 @@ async fn a_captured_request_shows_no_secret_and_no_header_the_source_does_not_sp
         "{text}"
     );
     assert!(String::from_utf8_lossy(&shown.body).contains("[redacted]"));
+    // A header that a standard signature covers is needed to look at it again.
+    let covering =
+        "signature-input: sig=(\"x-other\" \"cookie\");keyid=\"k\"\r\ncookie: c\r\nx-other: o\r\nhost: ";
+    let request = post(&events(&[json!({"uuid": "two"})])).replacen("host: ", covering, 1);
+    assert_eq!(server.ask(request).await.status, 204);
+    let trace = observer.get(2).expect("a trace");
+    let shown = trace.captured.as_ref().expect("it was genuine").redacted();
+    let names: Vec<_> = shown.headers.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(
+        names,
+        ["signature-input", "x-other", "authorization", "content-type"]
+    );
 }
 
 #[tokio::test]

@@ -247,6 +247,13 @@ impl Browser {
         );
     }
 
+    /// Makes the window this wide, in CSS pixels; none: as it was.
+    pub fn width(&self, pixels: Option<u32>) {
+        let metrics =
+            json!({"width": pixels.unwrap_or(0), "height": 0, "deviceScaleFactor": 0, "mobile": false});
+        self.devtools("Emulation.setDeviceMetricsOverride", &metrics);
+    }
+
     /// A call of the browser's own protocol.
     fn devtools(&self, command: &str, parameters: &Value) {
         self.call(

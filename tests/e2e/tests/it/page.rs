@@ -314,6 +314,9 @@ fn from_set_up_to_a_replay_without_leaving_the_page() {
             .text("#replay .replay-status")
             .starts_with("1 letter: 1 delivered")
     });
+    browser.until("what is gone is closed", || {
+        browser.text("#letter h2") == "Nothing chosen"
+    });
     browser.until("no dead letter is left", || {
         browser.text("#count-dead") == "0" && desk.rows("dead") == 0
     });
@@ -509,6 +512,15 @@ fn everybody_can_use_it() {
             });
         }
         tab_reaches_everything(browser, view);
+        // At four times the size nothing needs to be scrolled sideways (WCAG 1.4.10).
+        browser.width(Some(360));
+        let sideways = browser.run("return document.documentElement.scrollWidth - innerWidth;", &[]);
+        assert!(
+            sideways.as_i64().is_some_and(|pixels| pixels <= 0),
+            "{view}: {sideways} pixels too wide"
+        );
+        browser.picture(&pictures(), &format!("{view}-narrow"));
+        browser.width(None);
         for scheme in [Scheme::Light, Scheme::Dark] {
             browser.prefer(scheme);
             violations.extend(judge(browser, view, scheme));
