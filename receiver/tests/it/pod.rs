@@ -5,7 +5,6 @@ use std::io::Read;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 use mef_pipeline::source::Source;
 use mef_queue::nats::connect::{Connection, Server, connect};
@@ -122,11 +121,8 @@ impl Bench {
 
     fn start(&self) -> Pod {
         let (mut command, listen, admin) = self.command();
-        // Nobody reads its log: it must not fill a pipe.
-        let child = command
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the receiver starts");
+        let log = fs::File::create(self.path("log")).expect("a writable folder");
+        let child = command.stderr(log).spawn().expect("the receiver starts");
         Pod { child, listen, admin }
     }
 
@@ -216,8 +212,11 @@ async fn a_rotated_secret_is_taken_while_it_runs_and_an_unusable_one_is_not() {
     .await;
     assert_eq!(pod.post(TOKEN, "two").await, Some(401));
     bench.write_secret("");
-    // Long enough for it to have looked: it looks every two seconds.
-    tokio::time::sleep(Duration::from_secs(5)).await;
+    eventually("a word about it", || async {
+        let log = fs::read_to_string(bench.path("log")).expect("a log");
+        log.contains("the ones before stay in use")
+    })
+    .await;
     assert_eq!(
         pod.post("the-next-secret-of-this-source", "three").await,
         Some(204)
