@@ -19,6 +19,7 @@ use crate::load::Loaded;
 use crate::network_keys::NetworkKeys;
 use crate::pipeline::{Outcome, Prepared, process};
 use crate::received::Received;
+use crate::secret::KeyRing;
 use crate::sign::{SignError, UnsignedRequest, sign};
 use crate::source::Source;
 
@@ -119,17 +120,38 @@ pub fn check(loaded: &Loaded<'_>, now: Timestamp, interrupted: &dyn Fn() -> bool
     let Some(source) = &loaded.source else {
         return checked;
     };
+    let (samples, problems) = run_samples(source, &loaded.keys, now, interrupted);
+    checked.samples = samples;
+    checked.problems = problems
+        .into_iter()
+        .map(|problem| loaded.manifest.locate(problem))
+        .collect();
+    checked
+        .problems
+        .sort_by_key(|problem| (problem.line, problem.column));
+    checked
+}
+
+/// Runs the samples of a source with these keys: what came of each, and what is wrong, not placed in any file.
+#[must_use]
+pub fn run_samples(
+    source: &Source,
+    keys: &KeyRing,
+    now: Timestamp,
+    interrupted: &dyn Fn() -> bool,
+) -> (Vec<SampleResult>, Vec<Problem>) {
     let run = Run {
         source,
-        loaded,
+        keys,
         now,
         interrupted,
     };
     let spec = &source.definition().spec;
+    let mut results = Vec::new();
     let mut problems = Vec::new();
     for (index, sample) in spec.samples.iter().enumerate() {
         let (result, found) = run.sample(index, sample);
-        checked.samples.push(result);
+        results.push(result);
         problems.extend(found);
     }
     let shows_what_is_kept = spec
@@ -142,19 +164,12 @@ pub fn check(loaded: &Loaded<'_>, now: Timestamp, interrupted: &dyn Fn() -> bool
                 .help("add a sample with expect.outcome Deliver: a filter that keeps nothing looks just like one that works"),
         );
     }
-    checked.problems = problems
-        .into_iter()
-        .map(|problem| loaded.manifest.locate(problem))
-        .collect();
-    checked
-        .problems
-        .sort_by_key(|problem| (problem.line, problem.column));
-    checked
+    (results, problems)
 }
 
 struct Run<'r> {
     source: &'r Source,
-    loaded: &'r Loaded<'r>,
+    keys: &'r KeyRing,
     now: Timestamp,
     interrupted: &'r dyn Fn() -> bool,
 }
@@ -213,13 +228,13 @@ impl Run<'_> {
         let received = if sample.expect.outcome == ExpectedOutcome::Reject {
             self.unsigned(request, request_id)
         } else {
-            sign(self.source.verifier(), &self.loaded.keys, &request, self.now)?
+            sign(self.source.verifier(), self.keys, &request, self.now)?
                 .received(self.now, &request_id)
         };
         let outcome = process(
             self.source,
             received,
-            &self.loaded.keys,
+            self.keys,
             &NetworkKeys::none(),
             self.now,
             self.interrupted,

@@ -25,7 +25,7 @@ use async_trait::async_trait;
 use connect::Connection;
 use tokio::sync::Semaphore;
 
-pub use provision::{ProvisionError, Provisioned, provision, remove};
+pub use provision::{ProvisionError, Provisioned, messages, provision, remove};
 use streams::Layout;
 
 use crate::{Delivery, Depth, Lane, Outgoing, Queue, QueueError, Receipt, SendError, Settings};

@@ -7,7 +7,7 @@ use async_nats::Client;
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::consumer::{IntoConsumerConfig, pull};
 use async_nats::jetstream::context::{Context, ContextBuilder, GetStreamErrorKind};
-use async_nats::jetstream::stream::Config;
+use async_nats::jetstream::stream::{Config, Info};
 
 use super::ANSWER_WITHIN;
 use super::streams::{self, CONSUMER, Difference, Layout, Storage, Verdict};
@@ -87,7 +87,7 @@ pub async fn provision(
 
 async fn settle(context: &Context, expected: Config, done: &mut Provisioned) -> Result<(), ProvisionError> {
     let stream = expected.name.clone();
-    let Some(found) = look(context, &stream).await? else {
+    let Some(Info { config: found, .. }) = look(context, &stream).await? else {
         context
             .create_stream(expected)
             .await
@@ -164,7 +164,7 @@ pub async fn remove(client: &Client, layout: &Layout) -> Result<(), ProvisionErr
         let Some(found) = look(&context, &stream).await? else {
             continue;
         };
-        let owner = found.metadata.get(streams::OWNER).cloned();
+        let owner = found.config.metadata.get(streams::OWNER).cloned();
         if owner.as_deref() != Some(layout.owner()) {
             return Err(ProvisionError::Foreign { stream, owner });
         }
@@ -176,13 +176,30 @@ pub async fn remove(client: &Client, layout: &Layout) -> Result<(), ProvisionErr
     Ok(())
 }
 
+/// Messages in a source's streams; what is not there, or is not the source's, holds none.
+///
+/// # Errors
+/// [`ProvisionError::Unavailable`].
+pub async fn messages(client: &Client, layout: &Layout) -> Result<u64, ProvisionError> {
+    let context = context(client);
+    let mut messages = 0;
+    for lane in [Lane::Events, Lane::Dead] {
+        if let Some(info) = look(&context, layout.stream(lane)).await?
+            && info.config.metadata.get(streams::OWNER).map(String::as_str) == Some(layout.owner())
+        {
+            messages += info.state.messages;
+        }
+    }
+    Ok(messages)
+}
+
 fn context(client: &Client) -> Context {
     ContextBuilder::new().timeout(ANSWER_WITHIN).build(client.clone())
 }
 
-async fn look(context: &Context, stream: &str) -> Result<Option<Config>, ProvisionError> {
+async fn look(context: &Context, stream: &str) -> Result<Option<Info>, ProvisionError> {
     match context.get_stream(stream).await {
-        Ok(stream) => Ok(Some(stream.cached_info().config.clone())),
+        Ok(stream) => Ok(Some(stream.cached_info().clone())),
         Err(error) => match error.kind() {
             GetStreamErrorKind::JetStream(source) if source.error_code() == ErrorCode::STREAM_NOT_FOUND => {
                 Ok(None)

@@ -104,6 +104,12 @@ impl ApiServer {
         child.wait_with_output().expect("kubectl ends").into()
     }
 
+    /// The administrator's kubeconfig, for programs that talk to the server themselves.
+    #[must_use]
+    pub fn kubeconfig(&self) -> PathBuf {
+        self.folder.path().join("kubeconfig")
+    }
+
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(self.assets.join("kubectl"));
         command

@@ -1,0 +1,202 @@
+//! What the operator is told: one YAML file, mostly written by the Helm chart. Read and checked once, at start.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use k8s_openapi::api::networking::v1::NetworkPolicyPeer;
+use serde::Deserialize;
+
+/// The whole file. A key it does not know is an error: a setting that silently does nothing is worse than none.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Config {
+    /// The receivers it makes.
+    pub receiver: Receiver,
+    /// The namespaces it watches; empty: all of them.
+    #[serde(default)]
+    pub watch_namespaces: Vec<String>,
+    /// NATS clusters by the name a source gives in `runtime.cluster.queue.nats.cluster`.
+    #[serde(default)]
+    pub nats_clusters: BTreeMap<String, NatsCluster>,
+    /// Who may talk to receivers. Absent: no NetworkPolicy is made.
+    #[serde(default)]
+    pub network: Option<Network>,
+    /// Bounds on its own work.
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+/// The receivers it makes.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Receiver {
+    /// The image, with a tag or digest.
+    pub image: String,
+    /// When the kubelet pulls it.
+    #[serde(default)]
+    pub image_pull_policy: Option<String>,
+    /// Secrets to pull it with; they must exist in the namespaces of the sources.
+    #[serde(default)]
+    pub image_pull_secrets: Vec<String>,
+    /// How long a pod still takes requests after it is told to stop, in seconds; balancers learn of it meanwhile.
+    #[serde(default = "drain_notice")]
+    pub drain_notice_seconds: u16,
+    /// How long a rollout may make no progress before the source is Stalled, in seconds.
+    #[serde(default = "progress_deadline")]
+    pub progress_deadline_seconds: u16,
+}
+
+/// A NATS cluster.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NatsCluster {
+    /// `nats://` or `tls://` URLs, separated by commas; receivers and the operator use the same.
+    pub url: String,
+    /// The folder with the operator's own credentials, which may make streams.
+    #[serde(default)]
+    pub credentials: Option<PathBuf>,
+    /// The prefix of inboxes that receivers' credentials allow.
+    #[serde(default)]
+    pub inbox_prefix: Option<String>,
+    /// Copies of each message, 1 to 5.
+    #[serde(default = "one")]
+    pub replicas: usize,
+    /// Bytes a stream may hold; absent: what the account allows.
+    #[serde(default)]
+    pub max_bytes: Option<i64>,
+    /// Where receivers find it, for their NetworkPolicy.
+    #[serde(default)]
+    pub egress: Vec<NetworkPolicyPeer>,
+    /// Its port, for their NetworkPolicy.
+    #[serde(default = "nats_port")]
+    pub port: u16,
+}
+
+/// Who may talk to receivers.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Network {
+    /// Who may send events: ingress controllers and gateways.
+    #[serde(default)]
+    pub ingress_from: Vec<NetworkPolicyPeer>,
+    /// Who may read metrics.
+    #[serde(default)]
+    pub metrics_from: Vec<NetworkPolicyPeer>,
+}
+
+/// Bounds on its own work.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Limits {
+    /// Sources at work at once.
+    pub concurrency: u16,
+    /// Seconds between two looks at a source with which nothing is wrong and nothing happens.
+    pub resync_seconds: u64,
+    /// Seconds between two looks at the depths of queues.
+    pub depth_seconds: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            concurrency: 8,
+            resync_seconds: 900,
+            depth_seconds: 30,
+        }
+    }
+}
+
+fn one() -> usize {
+    1
+}
+
+fn nats_port() -> u16 {
+    4222
+}
+
+fn drain_notice() -> u16 {
+    5
+}
+
+fn progress_deadline() -> u16 {
+    120
+}
+
+/// Why the file cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {message}", path.display())]
+pub struct ConfigError {
+    path: PathBuf,
+    message: String,
+}
+
+impl Config {
+    /// Reads and checks the file.
+    ///
+    /// # Errors
+    /// With the file's name, line and key.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let wrong = |message: String| ConfigError {
+            path: path.to_owned(),
+            message,
+        };
+        let text = std::fs::read_to_string(path).map_err(|error| wrong(format!("cannot be read: {error}")))?;
+        let config: Self = serde_yaml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+        config.check().map_err(wrong)?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if self.receiver.image.trim().is_empty() {
+            return Err("receiver.image is empty; name the receiver's image with its tag".to_owned());
+        }
+        if self.limits.concurrency == 0 {
+            return Err("limits.concurrency is 0; at least one source must be worked on at a time".to_owned());
+        }
+        for (name, cluster) in &self.nats_clusters {
+            if !(1..=5).contains(&cluster.replicas) {
+                let replicas = cluster.replicas;
+                return Err(format!(
+                    "natsClusters.{name}.replicas is {replicas}; JetStream keeps 1 to 5 copies"
+                ));
+            }
+            if cluster.url.trim().is_empty() {
+                return Err(format!("natsClusters.{name}.url is empty; give it as nats://host:4222"));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Config, ConfigError> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        Config::read(file.path())
+    }
+
+    #[test]
+    fn the_least_is_an_image() {
+        let config = read("receiver: {image: 'mef-receiver:0.1.0'}").unwrap();
+        assert_eq!(config.limits.concurrency, 8);
+        assert!(config.network.is_none());
+    }
+
+    #[test]
+    fn a_key_it_does_not_know_is_named_with_its_line() {
+        let error = read("receiver:\n  image: a\n  imagePullPolicyy: Always").unwrap_err();
+        assert!(error.to_string().contains("imagePullPolicyy"), "{error}");
+        assert!(error.to_string().contains("line 3"), "{error}");
+    }
+
+    #[test]
+    fn bounds_are_checked_at_start() {
+        let error = read("receiver: {image: a}\nnatsClusters: {main: {url: 'nats://a', replicas: 6}}");
+        assert!(error.unwrap_err().to_string().contains("natsClusters.main.replicas is 6"));
+        assert!(read("receiver: {image: ' '}").is_err());
+        assert!(read("receiver: {image: a}\nlimits: {concurrency: 0}").is_err());
+    }
+}

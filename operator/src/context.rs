@@ -1,0 +1,63 @@
+//! What every look at a source shares: the client, the configuration, connections to NATS, and who failed how often.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use kube::Client;
+use mef_queue::nats::connect::{ConnectError, Connection, Server, connect};
+use tokio::sync::Mutex;
+
+use crate::backoff::BackOff;
+use crate::config::{Config, NatsCluster};
+use crate::events::Announcer;
+use crate::probes::Metrics;
+
+/// Shared by all looks.
+pub struct Context {
+    /// The API server.
+    pub client: Client,
+    /// What the operator is told.
+    pub config: Config,
+    /// Failures per source.
+    pub back_off: BackOff,
+    /// Events about sources.
+    pub announcer: Announcer,
+    /// What is counted.
+    pub metrics: Metrics,
+    connections: Mutex<HashMap<String, Connection>>,
+}
+
+impl Context {
+    /// A context without connections; each is made when a source first asks for it.
+    #[must_use]
+    pub fn new(client: Client, config: Config) -> Arc<Self> {
+        Arc::new(Self {
+            announcer: Announcer::new(client.clone()),
+            client,
+            config,
+            back_off: BackOff::default(),
+            metrics: Metrics::default(),
+            connections: Mutex::default(),
+        })
+    }
+
+    /// The connection to a NATS cluster. It comes at once, and may not be up yet.
+    ///
+    /// # Errors
+    /// When its URL or credentials can never work.
+    pub async fn connection(&self, name: &str, cluster: &NatsCluster) -> Result<Connection, ConnectError> {
+        let mut connections = self.connections.lock().await;
+        if let Some(connection) = connections.get(name) {
+            return Ok(connection.clone());
+        }
+        let connection = connect(Server {
+            url: cluster.url.clone(),
+            credentials: cluster.credentials.clone(),
+            client_name: "mef-operator".to_owned(),
+            inbox_prefix: None,
+        })
+        .await?;
+        connections.insert(name.to_owned(), connection.clone());
+        Ok(connection)
+    }
+}

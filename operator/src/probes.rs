@@ -1,0 +1,187 @@
+//! Liveness, readiness, and what is counted: the admin listener.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::{PoisonError, RwLock};
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+use crate::source::Error;
+use crate::source::streams::Depths;
+
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Why the operator is not ready; none while it is.
+#[derive(Debug)]
+pub struct Readiness(RwLock<Option<String>>);
+
+impl Readiness {
+    /// Not ready, because of this.
+    #[must_use]
+    pub fn waiting(why: &str) -> Arc<Self> {
+        Arc::new(Self(RwLock::new(Some(why.to_owned()))))
+    }
+
+    /// Sets the reason; none for ready.
+    pub fn set(&self, why: Option<&str>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = why.map(str::to_owned);
+    }
+
+    fn get(&self) -> Option<String> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Failure {
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DepthLabels {
+    source: String,
+    lane: &'static str,
+}
+
+/// What is counted.
+pub struct Metrics {
+    registry: Registry,
+    looks: Counter,
+    failures: Family<Failure, Counter>,
+    seconds: Histogram,
+    depth: Family<DepthLabels, Gauge<i64>>,
+    /// 1 while the CustomResourceDefinition is missing.
+    pub crd_missing: Gauge<u64, AtomicU64>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::default();
+        let looks = Counter::default();
+        registry.register("mef_operator_looks", "Looks at sources", looks.clone());
+        let failures = Family::<Failure, Counter>::default();
+        registry.register(
+            "mef_operator_failures",
+            "Looks that failed and are tried again, by who failed",
+            failures.clone(),
+        );
+        let seconds = Histogram::new([0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0]);
+        registry.register("mef_operator_look_seconds", "How long looks take", seconds.clone());
+        let depth = Family::<DepthLabels, Gauge<i64>>::default();
+        registry.register(
+            "mef_queue_messages",
+            "Messages in a source's queue (lane events) and dead letters (lane dead)",
+            depth.clone(),
+        );
+        let crd_missing = Gauge::default();
+        registry.register(
+            "mef_operator_crd_missing",
+            "1 while the CustomResourceDefinition of EventSource is not installed",
+            crd_missing.clone(),
+        );
+        Self {
+            registry,
+            looks,
+            failures,
+            seconds,
+            depth,
+            crd_missing,
+        }
+    }
+}
+
+impl Metrics {
+    /// A look begins.
+    pub(crate) fn begin(&self) -> Timer<'_> {
+        Timer {
+            metrics: self,
+            begun: Instant::now(),
+        }
+    }
+
+    pub(crate) fn depths(&self, source: &str, depths: &Depths) {
+        for (lane, depth) in [("events", &depths.events), ("dead", &depths.dead)] {
+            let labels = DepthLabels {
+                source: source.to_owned(),
+                lane,
+            };
+            let messages = i64::try_from(depth.ready + depth.in_flight).unwrap_or(i64::MAX);
+            self.depth.get_or_create(&labels).set(messages);
+        }
+    }
+
+    /// Forgets a source that is gone.
+    pub(crate) fn forget(&self, source: &str) {
+        for lane in ["events", "dead"] {
+            self.depth.remove(&DepthLabels {
+                source: source.to_owned(),
+                lane,
+            });
+        }
+    }
+}
+
+/// One look, being measured.
+pub(crate) struct Timer<'a> {
+    metrics: &'a Metrics,
+    begun: Instant,
+}
+
+impl Timer<'_> {
+    pub(crate) fn end(self, result: Result<(), &Error>) {
+        self.metrics.looks.inc();
+        self.metrics.seconds.observe(self.begun.elapsed().as_secs_f64());
+        if let Err(error) = result {
+            let reason = match error {
+                Error::Api(_) => "api",
+                Error::Retry(_) => "retry",
+            };
+            self.metrics.failures.get_or_create(&Failure { reason }).inc();
+        }
+    }
+}
+
+/// What the admin listener serves.
+#[derive(Clone)]
+pub struct Admin {
+    /// Whether it is ready.
+    pub readiness: Arc<Readiness>,
+    /// What it counts.
+    pub context: Arc<crate::context::Context>,
+}
+
+/// The admin listener's router.
+pub fn router(admin: Admin) -> Router {
+    Router::new()
+        .route("/livez", get(async || "ok\n"))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics))
+        .with_state(admin)
+}
+
+async fn readyz(State(admin): State<Admin>) -> (StatusCode, String) {
+    match admin.readiness.get() {
+        None => (StatusCode::OK, "ok\n".to_owned()),
+        Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
+    }
+}
+
+async fn metrics(State(admin): State<Admin>) -> Response {
+    let mut page = String::new();
+    match text::encode(&mut page, &admin.context.metrics.registry) {
+        Ok(()) => ([(CONTENT_TYPE, OPEN_METRICS)], page).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}

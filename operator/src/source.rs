@@ -1,0 +1,124 @@
+//! The driver of a source: what wakes it, and its steps in order.
+//!
+//! A look assumes nothing about why it was called. It reads everything, decides in pure functions, writes what differs, and
+//! says when to look again.
+
+pub mod apply;
+pub mod deletion;
+pub mod desired;
+pub mod diff;
+pub mod fetch;
+pub mod kinds;
+mod leave;
+mod look;
+pub mod rollout;
+pub mod status;
+pub mod streams;
+pub mod validate;
+mod watch;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use kube::ResourceExt;
+use kube::runtime::controller::Action;
+use mef_crds::{EventSource, EventSourceStatus, FINALIZER};
+
+use crate::backoff::spread;
+use crate::context::Context;
+use look::Reach;
+pub use watch::run;
+
+/// Between two looks while pods come up. Their Deployment's status wakes it too.
+const AT_WORK: Duration = Duration::from_secs(10);
+/// Between two looks at a source that is being deleted.
+const LEAVING: Duration = Duration::from_secs(3);
+
+/// Why a look failed. What was written before stays.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The API server said no, or nothing.
+    #[error("the API server: {0}")]
+    Api(#[from] kube::Error),
+    /// The source is as it should be by the rules, and something else failed for now.
+    #[error("{0}")]
+    Retry(String),
+}
+
+/// One look at a source.
+///
+/// # Errors
+/// When something must be tried again; the status says what.
+pub async fn reconcile(object: Arc<EventSource>, context: Arc<Context>) -> Result<Action, Error> {
+    let timer = context.metrics.begin();
+    let id = id(&object);
+    let result = decide(&object, &context).await;
+    timer.end(result.as_ref().map(|_| ()));
+    if result.is_ok() {
+        context.back_off.reset(&id);
+    }
+    result
+}
+
+async fn decide(object: &EventSource, context: &Context) -> Result<Action, Error> {
+    if object.metadata.deletion_timestamp.is_some() {
+        return leave::leave(object, context).await;
+    }
+    if object.spec.runtime.is_some() && !object.spec.suspend && !has_finalizer(object) {
+        // Before anything is made outside the cluster; the change of the object calls us again.
+        apply::add_finalizer(&context.client, object).await?;
+        return Ok(Action::await_change());
+    }
+    let reach = if object.spec.suspend {
+        Reach::Observe
+    } else {
+        Reach::Full
+    };
+    let look = look::look(object, context, reach).await?; // fetch → validate → desired → diff → apply
+    tell(object, context, &look.outcome).await?; // status
+    match look.failed {
+        Some(why) => Err(Error::Retry(why)),
+        None => Ok(Action::requeue(next(object, context, &look.outcome))),
+    }
+}
+
+/// Writes the status where it differs, and announces what changed.
+async fn tell(object: &EventSource, context: &Context, outcome: &status::Outcome) -> Result<(), Error> {
+    let before = object.status.clone().unwrap_or_default();
+    let after = status::status(object, outcome, Timestamp::now()); // pure
+    write(object, context, &before, &after).await
+}
+
+pub(crate) async fn write(
+    object: &EventSource,
+    context: &Context,
+    before: &EventSourceStatus,
+    after: &EventSourceStatus,
+) -> Result<(), Error> {
+    if before == after {
+        return Ok(());
+    }
+    apply::write_status(&context.client, object, after).await?;
+    context.announcer.announce(object, before, after).await;
+    Ok(())
+}
+
+fn next(object: &EventSource, context: &Context, outcome: &status::Outcome) -> Duration {
+    let aspects = [&outcome.accepted, &outcome.references, &outcome.provisioned];
+    let settled = aspects.iter().all(|aspect| aspect.holds == Some(true));
+    if !outcome.stalled && !settled {
+        return AT_WORK;
+    }
+    spread(Duration::from_secs(context.config.limits.resync_seconds), &id(object))
+}
+
+fn has_finalizer(object: &EventSource) -> bool {
+    object.finalizers().iter().any(|finalizer| finalizer == FINALIZER)
+}
+
+/// `namespace/name`.
+#[must_use]
+pub fn id(object: &EventSource) -> String {
+    format!("{}/{}", object.namespace().unwrap_or_default(), object.name_any())
+}

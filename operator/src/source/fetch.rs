@@ -1,0 +1,120 @@
+//! Everything that is read of a source, in one place. IO; absence is a value.
+
+use std::collections::BTreeMap;
+
+use futures::future::try_join_all;
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
+use kube::api::{DynamicObject, ListParams};
+use kube::{Api, Client, ResourceExt};
+use mef_crds::EventSource;
+use mef_pipeline::definition::References;
+
+use super::desired::Names;
+use super::diff::Live;
+use super::kinds::Kind;
+
+/// What is there now.
+pub struct Observed {
+    /// The Secrets and ConfigMaps the source names.
+    pub references: References,
+    /// Its children, and objects of somebody else that have their names.
+    pub live: Vec<Live>,
+}
+
+/// Reads what a source refers to, and its children.
+///
+/// # Errors
+/// What the API server says; nothing was changed.
+pub async fn fetch(client: &Client, object: &EventSource) -> Result<Observed, kube::Error> {
+    let (references, live) = futures::try_join!(references(client, object), children(client, object))?;
+    Ok(Observed { references, live })
+}
+
+async fn references(client: &Client, object: &EventSource) -> Result<References, kube::Error> {
+    let namespace = object.namespace().unwrap_or_default();
+    let key = |name: &str| (namespace.clone(), name.to_owned());
+    let mut references = References::default();
+    let config_maps: Api<ConfigMap> = Api::namespaced(client.clone(), &namespace);
+    for rule in &object.spec.schemas {
+        let Some(reference) = &rule.config_map_ref else {
+            continue;
+        };
+        if !references.config_maps.contains_key(&key(&reference.name))
+            && let Some(found) = config_maps.get_opt(&reference.name).await?
+        {
+            references
+                .config_maps
+                .insert(key(&reference.name), found.data.unwrap_or_default());
+        }
+    }
+    let secrets: Api<Secret> = Api::namespaced(client.clone(), &namespace);
+    for name in secret_names(object) {
+        if !references.secrets.contains_key(&key(name))
+            && let Some(found) = secrets.get_opt(name).await?
+        {
+            let values = found.data.unwrap_or_default().into_iter();
+            let values: BTreeMap<_, _> = values
+                .map(|(key, value)| (key, mef_pipeline::secret::Secret::new(value.0)))
+                .collect();
+            references.secrets.insert(key(name), values);
+        }
+    }
+    Ok(references)
+}
+
+/// The Secrets a source names.
+pub fn secret_names(object: &EventSource) -> impl Iterator<Item = &str> {
+    let credentials = object
+        .spec
+        .runtime
+        .as_ref()
+        .and_then(|runtime| runtime.cluster.queue.nats.credentials_ref.as_ref());
+    let of_webhook = object.spec.webhook.secrets.iter();
+    of_webhook
+        .map(|entry| entry.secret_ref.name.as_str())
+        .chain(credentials.map(|reference| reference.name.as_str()))
+}
+
+async fn children(client: &Client, object: &EventSource) -> Result<Vec<Live>, kube::Error> {
+    let names = Names::of(object);
+    let found = try_join_all(Kind::ALL.map(|kind| of_kind(client, &names, kind))).await?;
+    Ok(found.into_iter().flatten().collect())
+}
+
+async fn of_kind(client: &Client, names: &Names, kind: Kind) -> Result<Vec<Live>, kube::Error> {
+    let api = api(client, &names.namespace, kind);
+    let objects = if kind.is_per_definition() {
+        let selector = format!("{}={}", super::desired::SOURCE_LABEL, names.source);
+        api.list(&ListParams::default().labels(&selector)).await?.items
+    } else {
+        // A kind whose API is not installed is absent too.
+        api.get_opt(&names.common).await?.into_iter().collect()
+    };
+    Ok(objects.into_iter().map(|object| Live { kind, object }).collect())
+}
+
+/// One object by name, of somebody else perhaps.
+///
+/// # Errors
+/// What the API server says.
+pub async fn one(client: &Client, namespace: &str, kind: Kind, name: &str) -> Result<Option<Live>, kube::Error> {
+    let found = api(client, namespace, kind).get_opt(name).await?;
+    Ok(found.map(|object| Live { kind, object }))
+}
+
+/// Pods of a source, terminating ones too.
+///
+/// # Errors
+/// What the API server says.
+pub async fn pods(client: &Client, object: &EventSource) -> Result<usize, kube::Error> {
+    let names = Names::of(object);
+    let pods: Api<Pod> = Api::namespaced(client.clone(), &names.namespace);
+    let selector = format!("{}={}", super::desired::SOURCE_LABEL, names.source);
+    let list = pods.list_metadata(&ListParams::default().labels(&selector)).await?;
+    Ok(list.items.len())
+}
+
+/// The API of a kind, untyped: what we do not know of an object must survive us.
+pub(super) fn api(client: &Client, namespace: &str, kind: Kind) -> Api<DynamicObject> {
+    Api::namespaced_with(client.clone(), namespace, &kind.resource())
+}

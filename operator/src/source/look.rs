@@ -1,0 +1,259 @@
+//! One look at a source that is to stay: the steps in order, and what each gave, as an outcome.
+
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment};
+use kube::api::DynamicObject;
+use mef_crds::{EventSource, Reason};
+use mef_pipeline::diagnostics::{Level, Problem};
+use mef_queue::nats::connect::Connection;
+
+use super::apply::{self, ApplyError};
+use super::desired::{self, Wanted, decode, revision_number};
+use super::diff::{self, Live, Plan};
+use super::fetch::{self, Observed};
+use super::kinds::Kind;
+use super::rollout::{self, Rollout};
+use super::status::{Aspect, Outcome};
+use super::streams;
+use super::validate::{self, Good, Judged, Place};
+use super::Error;
+use crate::context::Context;
+
+/// How long the samples of one source may take.
+const SAMPLES_WITHIN: Duration = Duration::from_secs(10);
+
+/// How much a look may change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// What the spec asks for is made.
+    Full,
+    /// What was made before is kept in repair.
+    Repair,
+    /// Nothing.
+    Observe,
+}
+
+/// What a look gave.
+pub(super) struct Look {
+    pub(super) outcome: Outcome,
+    /// What must be tried again soon.
+    pub(super) failed: Option<String>,
+}
+
+pub(super) async fn look(object: &EventSource, context: &Context, reach: Reach) -> Result<Look, Error> {
+    let observed = fetch::fetch(&context.client, object).await?; // IO
+    let judged = judge(object, &observed); // pure
+    let place = validate::place(object, &context.config); // pure
+    let mut outcome = first_outcome(&observed, &judged, place.as_ref().err());
+    let Ok(place) = place else {
+        return Ok(Look { outcome, failed: None });
+    };
+    let connection = match context
+        .connection(&place.runtime.queue.nats.cluster, place.nats)
+        .await
+    {
+        Ok(connection) => connection,
+        Err(error) => {
+            outcome.provisioned = Aspect::no(Reason::QueueUnavailable, error.to_string());
+            return Ok(Look {
+                outcome,
+                failed: Some(error.to_string()),
+            });
+        }
+    };
+    let mut failed = None;
+    if reach != Reach::Observe {
+        let good = judged.good.filter(|_| reach == Reach::Full);
+        let good = good.or_else(|| last_good(&observed));
+        failed = provision(object, context, place, &connection, good.as_ref(), observed, &mut outcome).await?;
+    }
+    outcome.depths = Some(streams::measure(&connection, object).await); // IO
+    Ok(Look { outcome, failed })
+}
+
+fn judge(object: &EventSource, observed: &Observed) -> Judged {
+    let until = Instant::now() + SAMPLES_WITHIN;
+    validate::validate(object, &observed.references, Timestamp::now(), &|| Instant::now() >= until)
+}
+
+/// What the judgement alone says; nothing is provisioned yet.
+fn first_outcome(observed: &Observed, judged: &Judged, nowhere: Option<&Problem>) -> Outcome {
+    let mut problems = judged.problems.clone();
+    problems.extend(nowhere.cloned());
+    let of = |missing: bool| -> Vec<Problem> {
+        let is_missing = |problem: &&Problem| (problem.reason == Reason::ReferenceNotFound.as_str()) == missing;
+        let errors = problems.iter().filter(|problem| problem.level == Level::Error);
+        errors.filter(is_missing).cloned().collect()
+    };
+    let (wrong, missing) = (of(false), of(true));
+    let deployment = typed::<Deployment>(&observed.live, Kind::Deployment);
+    let rollout = rollout::judge(deployment.as_ref());
+    Outcome {
+        accepted: aspect(&wrong, Reason::Valid, "the definition compiles and its samples pass"),
+        references: aspect(&missing, Reason::Resolved, "every Secret and ConfigMap is there"),
+        provisioned: provisioned(&rollout),
+        endpoint: Aspect::unknown(Reason::NotProbed, "the operator does not ask its own URL in this version"),
+        stalled: !wrong.is_empty(),
+        desired: judged.good.as_ref().map(|good| good.digest().to_owned()),
+        samples: judged.samples.clone(),
+        depths: None,
+        leaving: None,
+        rollout,
+    }
+}
+
+fn aspect(problems: &[Problem], good: Reason, message: &str) -> Aspect {
+    match problems.first() {
+        None => Aspect::yes(good, message),
+        Some(first) => {
+            let reason = Reason::ALL.iter().find(|reason| reason.as_str() == first.reason);
+            Aspect::no(
+                reason.copied().unwrap_or(Reason::InvalidSpec),
+                validate::sentences(problems),
+            )
+        }
+    }
+}
+
+/// Streams, then objects. What fails stands in the outcome; what should be tried again comes back.
+async fn provision(
+    object: &EventSource,
+    context: &Context,
+    place: Place<'_>,
+    connection: &Connection,
+    good: Option<&Good>,
+    observed: Observed,
+    outcome: &mut Outcome,
+) -> Result<Option<String>, Error> {
+    let Some(good) = good else {
+        // Nothing was ever good: there is nothing to serve, and nothing to repair.
+        return Ok(None);
+    };
+    if let Err((reason, message)) = streams::settle(connection, object, &place).await {
+        // The pods stay as they are: they say 503 by themselves while their queue is away.
+        outcome.stalled |= reason == Reason::NotOwned;
+        outcome.provisioned = Aspect::no(reason, message.clone());
+        return Ok((reason != Reason::NotOwned).then_some(message));
+    }
+    let plan = plan(object, context, place, good, observed).await?;
+    if !plan.foreign.is_empty() {
+        outcome.stalled = true;
+        let names = plan.foreign.join(", ");
+        outcome.provisioned = Aspect::no(
+            Reason::NotOwned,
+            format!("{names} exists and is not the source's; nothing was written: remove or rename it"),
+        );
+        return Ok(None);
+    }
+    match apply::apply(&context.client, object, &plan).await {
+        Ok(()) => {
+            if !plan.apply.is_empty() && outcome.provisioned.holds == Some(true) {
+                // What was judged is no longer what is there.
+                outcome.provisioned = Aspect::no(Reason::RollingOut, "changes are being rolled out");
+            }
+            Ok(None)
+        }
+        Err(error) => {
+            let reason = match &error {
+                ApplyError::Refused { .. } => Reason::Refused,
+                ApplyError::NoApi { .. } => Reason::RouteNotAccepted,
+                ApplyError::Failed { .. } => Reason::ProgressingWithRetry,
+            };
+            outcome.provisioned = Aspect::no(reason, error.to_string());
+            Ok(Some(error.to_string()))
+        }
+    }
+}
+
+async fn plan(
+    object: &EventSource,
+    context: &Context,
+    place: Place<'_>,
+    good: &Good,
+    mut observed: Observed,
+) -> Result<Plan, Error> {
+    let revisions = all_typed::<ControllerRevision>(&observed.live, Kind::Revision);
+    let wanted = Wanted {
+        object,
+        runtime: place.runtime,
+        definition: good.definition(),
+        encoded: good.encoded(),
+        revision: revision_number(good.digest(), &revisions),
+        nats: place.nats,
+        config: &context.config,
+    };
+    let desired = desired::desired(&wanted); // pure
+    strangers(object, context, &desired, &mut observed).await?; // IO
+    Ok(diff::diff(object, &desired, &observed.live)) // pure
+}
+
+/// Objects per definition are found by label; one without it may have the name all the same.
+async fn strangers(
+    object: &EventSource,
+    context: &Context,
+    desired: &desired::Desired,
+    observed: &mut Observed,
+) -> Result<(), Error> {
+    let namespace = object.metadata.namespace.clone().unwrap_or_default();
+    let name = desired.config_map.metadata.name.clone().unwrap_or_default();
+    for kind in [Kind::ConfigMap, Kind::Revision] {
+        let known = observed
+            .live
+            .iter()
+            .any(|live| live.kind == kind && live.object.metadata.name.as_deref() == Some(&name));
+        if !known {
+            let found = fetch::one(&context.client, &namespace, kind, &name).await?;
+            observed.live.extend(found);
+        }
+    }
+    Ok(())
+}
+
+/// The newest definition that was rolled out, where one was.
+fn last_good(observed: &Observed) -> Option<Good> {
+    let mut revisions = all_typed::<ControllerRevision>(&observed.live, Kind::Revision);
+    revisions.sort_by_key(|revision| std::cmp::Reverse(revision.revision));
+    revisions.iter().filter_map(decode).find_map(validate::recall)
+}
+
+fn provisioned(rollout: &Rollout) -> Aspect {
+    let Rollout {
+        digest,
+        ready,
+        wanted,
+        complete,
+        trouble,
+    } = rollout;
+    match (complete, trouble, digest) {
+        (true, ..) => Aspect::yes(
+            Reason::ReceiverAvailable,
+            format!("{ready} of {wanted} pods run the definition and answer"),
+        ),
+        (false, Some((reason, message)), _) => Aspect::no(*reason, message.clone()),
+        (false, None, None) => Aspect::no(Reason::Creating, "the receiver is being made"),
+        (false, None, Some(_)) => Aspect::no(
+            Reason::RollingOut,
+            format!("{ready} of {wanted} pods answer; the newest are being started"),
+        ),
+    }
+}
+
+/// A child of a kind, where the source controls it or not.
+fn typed<K: serde::de::DeserializeOwned>(live: &[Live], kind: Kind) -> Option<K> {
+    all_typed(live, kind).into_iter().next()
+}
+
+fn all_typed<K: serde::de::DeserializeOwned>(live: &[Live], kind: Kind) -> Vec<K> {
+    live.iter()
+        .filter(|live| live.kind == kind)
+        .filter_map(|live| parse(&live.object))
+        .collect()
+}
+
+fn parse<K: serde::de::DeserializeOwned>(object: &DynamicObject) -> Option<K> {
+    serde_json::to_value(object)
+        .and_then(serde_json::from_value)
+        .ok()
+}

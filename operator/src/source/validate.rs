@@ -1,0 +1,202 @@
+//! What a source asks for, and whether that can be served. Pure: an object and what it refers to in; a definition that may
+//! be rolled out, or every problem, out.
+
+use jiff::Timestamp;
+use mef_crds::{ClusterRuntime, EventSource, Reason, SamplesStatus};
+use mef_pipeline::check::{Verdict, run_samples};
+use mef_pipeline::definition::{Definition, References};
+use mef_pipeline::diagnostics::{Level, Problem, has_errors};
+use mef_pipeline::source::Source;
+
+use super::desired::Encoded;
+use crate::config::{Config, NatsCluster};
+
+/// A definition that compiles, whose references are there and whose samples pass. Only [`validate`] makes one from an object;
+/// [`recall`] makes one from a revision that was one.
+#[derive(Clone, Debug)]
+pub struct Good {
+    definition: Definition,
+    encoded: Encoded,
+}
+
+impl Good {
+    /// The definition.
+    #[must_use]
+    pub fn definition(&self) -> &Definition {
+        &self.definition
+    }
+
+    /// The same, written out.
+    #[must_use]
+    pub fn encoded(&self) -> &Encoded {
+        &self.encoded
+    }
+
+    /// The first 12 hex digits of its digest.
+    #[must_use]
+    pub fn digest(&self) -> &str {
+        &self.encoded.digest
+    }
+}
+
+/// What a look at an object gave.
+#[derive(Clone, Debug)]
+pub struct Judged {
+    /// The definition it asks for, where it may be rolled out.
+    pub good: Option<Good>,
+    /// Everything that is wrong; errors keep the definition from being rolled out.
+    pub problems: Vec<Problem>,
+    /// How its samples came out, where they could be run.
+    pub samples: Option<SamplesStatus>,
+}
+
+/// Where a source runs, as far as the operator can do it.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// As the source says.
+    pub runtime: &'a ClusterRuntime,
+    /// The NATS cluster it names.
+    pub nats: &'a NatsCluster,
+}
+
+/// Where a source runs.
+///
+/// # Errors
+/// The problem, where it runs nowhere.
+pub fn place<'a>(object: &'a EventSource, config: &'a Config) -> Result<Place<'a>, Problem> {
+    let Some(runtime) = &object.spec.runtime else {
+        return Err(Problem::error("spec.runtime", "nothing in this cluster runs the source")
+            .help("set spec.runtime.cluster; without it only `mef dev` runs the file")
+            .reason(Reason::NoRuntime));
+    };
+    let runtime = &runtime.cluster;
+    let name = &runtime.queue.nats.cluster;
+    match config.nats_clusters.get(name) {
+        Some(nats) => Ok(Place { runtime, nats }),
+        None => Err(Problem::error(
+            "spec.runtime.cluster.queue.nats.cluster",
+            format!("the operator knows no NATS cluster {name:?}"),
+        )
+        .help(known(config))
+        .reason(Reason::UnknownCluster)),
+    }
+}
+
+fn known(config: &Config) -> String {
+    let names: Vec<_> = config.nats_clusters.keys().map(String::as_str).collect();
+    if names.is_empty() {
+        "add it to natsClusters in the chart's values; there is none yet".to_owned()
+    } else {
+        format!("it knows {}; others are added to natsClusters in the chart's values", names.join(", "))
+    }
+}
+
+/// Judges what an object asks for. `now` is the time samples are signed at, and `interrupted` bounds their time.
+#[must_use]
+pub fn validate(
+    object: &EventSource,
+    references: &References,
+    now: Timestamp,
+    interrupted: &dyn Fn() -> bool,
+) -> Judged {
+    let mut judged = Judged {
+        good: None,
+        problems: credentials(object, references),
+        samples: None,
+    };
+    let definition = match Definition::resolve(object, references) {
+        Ok(definition) => definition,
+        Err(problems) => {
+            judged.problems.extend(problems);
+            return judged;
+        }
+    };
+    let (source, problems) = Source::compile(definition.clone());
+    judged.problems.extend(problems);
+    let (keys, problems) = definition.key_ring(references);
+    let has_keys = !has_errors(&problems);
+    judged.problems.extend(problems);
+    let Some(source) = source else {
+        return judged;
+    };
+    if has_keys {
+        judged.problems.extend(source.verifier().check_keys(&keys));
+        let (results, problems) = run_samples(&source, &keys, now, interrupted);
+        judged.problems.extend(problems);
+        let count = |verdict| {
+            let same = results.iter().filter(|result| result.verdict == verdict);
+            i32::try_from(same.count()).unwrap_or(i32::MAX)
+        };
+        judged.samples = Some(SamplesStatus {
+            passed: count(Verdict::Passed),
+            failed: count(Verdict::Failed),
+        });
+    }
+    if !has_errors(&judged.problems) {
+        judged.good = written(definition, &mut judged.problems);
+    }
+    judged
+}
+
+fn written(definition: Definition, problems: &mut Vec<Problem>) -> Option<Good> {
+    match Encoded::of(&definition) {
+        Ok(encoded) => Some(Good { definition, encoded }),
+        Err(error) => {
+            problems.push(Problem::error("spec.schemas", error.to_string()));
+            None
+        }
+    }
+}
+
+/// The Secret of the NATS credentials must be there, or no pod of the next rollout would start.
+fn credentials(object: &EventSource, references: &References) -> Vec<Problem> {
+    let runtime = object.spec.runtime.as_ref();
+    let Some(reference) = runtime.and_then(|runtime| runtime.cluster.queue.nats.credentials_ref.as_ref()) else {
+        return Vec::new();
+    };
+    let namespace = object.metadata.namespace.clone().unwrap_or_default();
+    if references
+        .secrets
+        .contains_key(&(namespace.clone(), reference.name.clone()))
+    {
+        return Vec::new();
+    }
+    vec![
+        Problem::error(
+            "spec.runtime.cluster.queue.nats.credentialsRef.name",
+            format!("there is no Secret {:?} in the namespace {namespace:?}", reference.name),
+        )
+        .reason(Reason::ReferenceNotFound),
+    ]
+}
+
+/// A definition that was good before.
+#[must_use]
+pub fn recall(definition: Definition) -> Option<Good> {
+    let encoded = Encoded::of(&definition).ok()?;
+    Some(Good { definition, encoded })
+}
+
+/// The errors among problems, for a message: each with its field and what to do.
+#[must_use]
+pub fn sentences(problems: &[Problem]) -> String {
+    let texts: Vec<_> = problems
+        .iter()
+        .filter(|problem| problem.level == Level::Error)
+        .map(sentence)
+        .collect();
+    texts.join("; ")
+}
+
+fn sentence(problem: &Problem) -> String {
+    let mut text = match (problem.line, problem.column) {
+        (Some(line), Some(column)) => format!("{} (line {line}, column {column}): {}", problem.field, problem.message),
+        _ => format!("{}: {}", problem.field, problem.message),
+    };
+    if let Some(help) = &problem.help {
+        text.push_str(" (");
+        text.push_str(help);
+        text.push(')');
+    }
+    text
+}

@@ -1,0 +1,207 @@
+//! One cluster for a test: API server, nats-server, operator.
+
+use std::fs;
+use std::net::TcpListener;
+use std::process::{Child, Command};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use mef_e2e::{ApiServer, Kubectl};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::nats_server::NatsServer;
+
+/// How long a state may take to come.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What the tests' sources verify with.
+pub(crate) const SECRET: &str = "the-secret-of-the-sample-source";
+
+pub(crate) struct Cluster {
+    // In this order: the operator goes first.
+    operator: Option<Child>,
+    pub(crate) api: ApiServer,
+    pub(crate) nats: NatsServer,
+    folder: TempDir,
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.stop_operator();
+        if thread::panicking() {
+            println!("the operator's log:\n{}", self.log());
+        }
+    }
+}
+
+impl Cluster {
+    /// A cluster with the CRD, the namespace `team` and its Secret, and a running operator.
+    pub(crate) fn start() -> Self {
+        let mut cluster = Self::without_operator();
+        cluster.start_operator();
+        cluster
+    }
+
+    pub(crate) fn without_operator() -> Self {
+        let api = ApiServer::start().expect("an API server");
+        let cluster = Self {
+            operator: None,
+            api,
+            nats: NatsServer::start(""),
+            folder: tempfile::tempdir().expect("a folder"),
+        };
+        cluster.ok(&["apply", "--server-side", "-f", "-"], mef_crds::EVENT_SOURCE_YAML);
+        cluster.ok(
+            &["wait", "--for=condition=Established", "--timeout=60s", "crd/eventsources.events.mozdef.io"],
+            "",
+        );
+        cluster.ok(&["create", "namespace", "team"], "");
+        cluster.put_secret("hook", "token", SECRET);
+        cluster
+    }
+
+    pub(crate) fn start_operator(&mut self) {
+        let config = json!({
+            "receiver": {"image": "mef-receiver:test"},
+            "natsClusters": {"main": {"url": self.nats.url()}},
+            "limits": {"depthSeconds": 1},
+        });
+        let path = self.folder.path().join("operator.yaml");
+        fs::write(&path, config.to_string()).expect("a writable folder");
+        let log = fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.folder.path().join("log"))
+            .expect("a writable folder");
+        let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+        let child = Command::new(env!("CARGO_BIN_EXE_mef-operator"))
+            .arg("--config")
+            .arg(path)
+            .args(["--admin", &port.expect("a free port").to_string()])
+            .args(["--log", "info,mef_operator=debug"])
+            .env("KUBECONFIG", self.api.kubeconfig())
+            .env("NO_PROXY", "*")
+            .stderr(log)
+            .spawn();
+        self.operator = Some(child.expect("the operator starts"));
+    }
+
+    /// Kills it: it must be able to go on from anywhere.
+    pub(crate) fn stop_operator(&mut self) {
+        if let Some(mut child) = self.operator.take() {
+            // It may have ended by itself; there is nothing to do then.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    pub(crate) fn kubectl(&self, arguments: &[&str], stdin: &str) -> Kubectl {
+        self.api.kubectl(arguments, stdin)
+    }
+
+    #[track_caller]
+    pub(crate) fn ok(&self, arguments: &[&str], stdin: &str) -> String {
+        let done = self.kubectl(arguments, stdin);
+        assert!(done.succeeded, "kubectl {arguments:?}: {}", done.stderr);
+        done.stdout
+    }
+
+    pub(crate) fn put_secret(&self, name: &str, key: &str, value: &str) {
+        let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": "team"},
+            "stringData": {key: value}});
+        self.ok(&["apply", "-f", "-"], &secret.to_string());
+    }
+
+    /// Applies a source of this name; `change` edits it first.
+    pub(crate) fn apply(&self, name: &str, change: impl FnOnce(&mut Value)) {
+        let mut object = source(name);
+        change(&mut object);
+        self.ok(&["apply", "-f", "-"], &object.to_string());
+    }
+
+    /// An object as it is now; null where it is not there.
+    pub(crate) fn get(&self, kind: &str, name: &str) -> Value {
+        let found = self.kubectl(&["get", kind, name, "-n", "team", "-o", "json", "--ignore-not-found"], "");
+        serde_json::from_str(&found.stdout).unwrap_or_default()
+    }
+
+    /// Objects of a kind that a source has.
+    pub(crate) fn list(&self, kind: &str, source: &str) -> Vec<Value> {
+        let selector = format!("events.mozdef.io/source={source}");
+        let found = self.ok(&["get", kind, "-n", "team", "-l", &selector, "-o", "json"], "");
+        let list: Value = serde_json::from_str(&found).expect("JSON");
+        list["items"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// A source's condition: status, reason, message.
+    pub(crate) fn condition(&self, source: &str, kind: &str) -> Option<(String, String, String)> {
+        let object = self.get("evsrc", source);
+        let conditions = object["status"]["conditions"].as_array()?;
+        let condition = conditions.iter().find(|condition| condition["type"] == kind)?;
+        let text = |key: &str| condition[key].as_str().unwrap_or_default().to_owned();
+        Some((text("status"), text("reason"), text("message")))
+    }
+
+    /// Waits for a condition's status and reason; gives its message.
+    #[track_caller]
+    pub(crate) fn until(&self, source: &str, kind: &str, status: &str, reason: &str) -> String {
+        let mut last = None;
+        self.eventually(&format!("{kind}={status} {reason} of {source}"), || {
+            last = self.condition(source, kind);
+            matches!(&last, Some((found, why, _)) if found == status && why == reason)
+        });
+        last.map(|(_, _, message)| message).unwrap_or_default()
+    }
+
+    #[track_caller]
+    pub(crate) fn eventually(&self, what: &str, mut holds: impl FnMut() -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while !holds() {
+            let states = self.kubectl(&["get", "evsrc", "-n", "team", "-o", "yaml"], "");
+            assert!(Instant::now() < deadline, "{what} did not come\n{}", states.stdout);
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// What a kubelet and a controller-manager would write once every pod runs the newest template.
+    pub(crate) fn pods_are_ready(&self, source: &str) {
+        self.eventually("a Deployment", || !self.get("deployment", &format!("mef-{source}")).is_null());
+        let deployment = self.get("deployment", &format!("mef-{source}"));
+        let replicas = deployment["spec"]["replicas"].as_i64().unwrap_or(1);
+        let status = json!({"status": {
+            "observedGeneration": deployment["metadata"]["generation"],
+            "replicas": replicas, "updatedReplicas": replicas,
+            "readyReplicas": replicas, "availableReplicas": replicas,
+        }});
+        let name = format!("mef-{source}");
+        self.ok(
+            &["patch", "deployment", &name, "-n", "team", "--subresource=status", "--type=merge", "-p", &status.to_string()],
+            "",
+        );
+    }
+
+    /// A source that is ready.
+    pub(crate) fn ready(&self, name: &str, change: impl FnOnce(&mut Value)) {
+        self.apply(name, change);
+        self.pods_are_ready(name);
+        self.until(name, "Ready", "True", "Available");
+    }
+}
+
+/// The least source with a runtime.
+pub(crate) fn source(name: &str) -> Value {
+    json!({
+        "apiVersion": "events.mozdef.io/v1alpha1",
+        "kind": "EventSource",
+        "metadata": {"name": name, "namespace": "team"},
+        "spec": {
+            "webhook": {"provider": "okta", "secrets": [{"secretRef": {"name": "hook", "key": "token"}}]},
+            "runtime": {"cluster": {"queue": {"nats": {"cluster": "main"}}}},
+        },
+    })
+}

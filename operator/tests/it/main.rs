@@ -1,0 +1,17 @@
+//! The operator as a cluster sees it: the built binary, a real API server, a real nats-server. The tests play the kubelet by
+//! writing Deployments' status.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "functions of tests, which clippy takes for others"
+)]
+
+mod cluster;
+mod deletion;
+mod last_good;
+#[path = "../../../tests/bed/nats/server.rs"]
+mod nats_server;
+mod provisioning;
+mod refusals;
