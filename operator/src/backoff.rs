@@ -34,7 +34,9 @@ impl BackOff {
 /// A duration moved by up to a tenth, by what the object is called: sources that start together do not stay together.
 #[must_use]
 pub fn spread(wait: Duration, object: &str) -> Duration {
-    let sum: u64 = object.bytes().fold(7, |sum, byte| sum.wrapping_mul(31) + u64::from(byte));
+    let sum: u64 = object
+        .bytes()
+        .fold(7, |sum, byte| sum.wrapping_mul(31) + u64::from(byte));
     let tenth = wait / 10;
     wait - tenth / 2 + tenth.mul_f64((sum % 1_000) as f64 / 1_000.0)
 }

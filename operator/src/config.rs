@@ -140,7 +140,8 @@ impl Config {
             path: path.to_owned(),
             message,
         };
-        let text = std::fs::read_to_string(path).map_err(|error| wrong(format!("cannot be read: {error}")))?;
+        let text =
+            std::fs::read_to_string(path).map_err(|error| wrong(format!("cannot be read: {error}")))?;
         let config: Self = serde_yaml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
         config.check().map_err(wrong)?;
         Ok(config)
@@ -151,7 +152,9 @@ impl Config {
             return Err("receiver.image is empty; name the receiver's image with its tag".to_owned());
         }
         if self.limits.concurrency == 0 {
-            return Err("limits.concurrency is 0; at least one source must be worked on at a time".to_owned());
+            return Err(
+                "limits.concurrency is 0; at least one source must be worked on at a time".to_owned(),
+            );
         }
         for (name, cluster) in &self.nats_clusters {
             if !(1..=5).contains(&cluster.replicas) {
@@ -161,7 +164,9 @@ impl Config {
                 ));
             }
             if cluster.url.trim().is_empty() {
-                return Err(format!("natsClusters.{name}.url is empty; give it as nats://host:4222"));
+                return Err(format!(
+                    "natsClusters.{name}.url is empty; give it as nats://host:4222"
+                ));
             }
         }
         Ok(())
@@ -195,7 +200,12 @@ mod tests {
     #[test]
     fn bounds_are_checked_at_start() {
         let error = read("receiver: {image: a}\nnatsClusters: {main: {url: 'nats://a', replicas: 6}}");
-        assert!(error.unwrap_err().to_string().contains("natsClusters.main.replicas is 6"));
+        assert!(
+            error
+                .unwrap_err()
+                .to_string()
+                .contains("natsClusters.main.replicas is 6")
+        );
         assert!(read("receiver: {image: ' '}").is_err());
         assert!(read("receiver: {image: a}\nlimits: {concurrency: 0}").is_err());
     }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use jiff::Timestamp;
-use kube::runtime::reflector::Store;
 use kube::ResourceExt;
+use kube::runtime::reflector::Store;
 use mef_crds::{EventSource, FINALIZER};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;

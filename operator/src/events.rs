@@ -23,7 +23,12 @@ impl Announcer {
     }
 
     /// Tells what changed between two statuses. Best effort: a source does not fail because nobody hears of it.
-    pub async fn announce(&self, object: &EventSource, before: &EventSourceStatus, after: &EventSourceStatus) {
+    pub async fn announce(
+        &self,
+        object: &EventSource,
+        before: &EventSourceStatus,
+        after: &EventSourceStatus,
+    ) {
         for event in transitions(before, after) {
             if let Err(error) = self.0.publish(&event, &object.object_ref(&())).await {
                 tracing::debug!(source = object.name_any(), %error, "an Event was not taken");
@@ -40,16 +45,27 @@ fn transitions(before: &EventSourceStatus, after: &EventSourceStatus) -> Vec<Eve
             let conditions = status.conditions.iter();
             conditions
                 .filter(|condition| condition.type_ == kind.as_str())
-                .map(|condition| (condition.status.clone(), condition.reason.clone(), condition.message.clone()))
+                .map(|condition| {
+                    (
+                        condition.status.clone(),
+                        condition.reason.clone(),
+                        condition.message.clone(),
+                    )
+                })
                 .next()
         };
         let Some((status, reason, message)) = find(after) else {
             return;
         };
-        let changed = find(before).is_none_or(|(old, old_reason, _)| (&old, &old_reason) != (&status, &reason));
+        let changed =
+            find(before).is_none_or(|(old, old_reason, _)| (&old, &old_reason) != (&status, &reason));
         if changed && status != "Unknown" {
             events.push(Event {
-                type_: if status == bad { EventType::Warning } else { EventType::Normal },
+                type_: if status == bad {
+                    EventType::Warning
+                } else {
+                    EventType::Normal
+                },
                 reason,
                 note: Some(cut(message)),
                 action: "Reconcile".to_owned(),
@@ -95,7 +111,10 @@ mod tests {
 
     #[test]
     fn what_goes_wrong_is_a_warning() {
-        let events = transitions(&EventSourceStatus::default(), &status("False", "InvalidSpec", "no"));
+        let events = transitions(
+            &EventSourceStatus::default(),
+            &status("False", "InvalidSpec", "no"),
+        );
         assert!(matches!(events[0].type_, EventType::Warning));
     }
 }

@@ -78,7 +78,11 @@ impl Default for Metrics {
             failures.clone(),
         );
         let seconds = Histogram::new([0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0]);
-        registry.register("mef_operator_look_seconds", "How long looks take", seconds.clone());
+        registry.register(
+            "mef_operator_look_seconds",
+            "How long looks take",
+            seconds.clone(),
+        );
         let depth = Family::<DepthLabels, Gauge<i64>>::default();
         registry.register(
             "mef_queue_messages",

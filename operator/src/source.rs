@@ -110,7 +110,10 @@ fn next(object: &EventSource, context: &Context, outcome: &status::Outcome) -> D
     if !outcome.stalled && !settled {
         return AT_WORK;
     }
-    spread(Duration::from_secs(context.config.limits.resync_seconds), &id(object))
+    spread(
+        Duration::from_secs(context.config.limits.resync_seconds),
+        &id(object),
+    )
 }
 
 fn has_finalizer(object: &EventSource) -> bool {

@@ -65,7 +65,12 @@ pub async fn apply(client: &Client, object: &EventSource, plan: &Plan) -> Result
 }
 
 async fn apply_one(client: &Client, namespace: &str, item: &Apply) -> Result<(), ApplyError> {
-    let Apply { kind, name, object, why } = item;
+    let Apply {
+        kind,
+        name,
+        object,
+        why,
+    } = item;
     // What is there and ours was compared with all we know; force settles who owns its fields.
     let parameters = PatchParams::apply(FIELD_MANAGER).force();
     let patched = api(client, namespace, *kind)
@@ -75,7 +80,12 @@ async fn apply_one(client: &Client, namespace: &str, item: &Apply) -> Result<(),
     match why {
         Why::Missing => tracing::info!(kind = kind.resource().kind, name, "made"),
         Why::Changed => tracing::info!(kind = kind.resource().kind, name, "changed"),
-        Why::Drifted(path) => tracing::warn!(kind = kind.resource().kind, name, path, "set back what somebody changed"),
+        Why::Drifted(path) => tracing::warn!(
+            kind = kind.resource().kind,
+            name,
+            path,
+            "set back what somebody changed"
+        ),
     }
     Ok(())
 }
@@ -110,7 +120,10 @@ pub async fn delete_one(client: &Client, namespace: &str, item: &Delete) -> Resu
         propagation_policy: Some(PropagationPolicy::Background),
         ..DeleteParams::default()
     };
-    match api(client, namespace, item.kind).delete(&item.name, &parameters).await {
+    match api(client, namespace, item.kind)
+        .delete(&item.name, &parameters)
+        .await
+    {
         Ok(_) => {
             tracing::info!(kind = item.kind.resource().kind, name = item.name, "deleted");
             Ok(())
@@ -139,7 +152,11 @@ fn failure(kind: Kind, name: &str, error: kube::Error) -> ApplyError {
 
 /// A path nobody serves has no Status of its own.
 fn is_no_api(status: &Status) -> bool {
-    status.is_not_found() && status.details.as_ref().is_none_or(|details| details.name.is_empty())
+    status.code == 404
+        && status
+            .details
+            .as_ref()
+            .is_none_or(|details| details.name.is_empty())
 }
 
 /// Invalid, forbidden by quota or admission: it takes somebody to change something.
@@ -174,7 +191,11 @@ pub async fn remove_finalizer(client: &Client, object: &EventSource) -> Result<(
     }
 }
 
-async fn set_finalizers(client: &Client, object: &EventSource, finalizers: &[String]) -> Result<(), kube::Error> {
+async fn set_finalizers(
+    client: &Client,
+    object: &EventSource,
+    finalizers: &[String],
+) -> Result<(), kube::Error> {
     let patch = json!({"metadata": {
         // A list is replaced whole, so nobody else's finalizer may have come meanwhile.
         "resourceVersion": object.resource_version(),
@@ -190,7 +211,11 @@ async fn set_finalizers(client: &Client, object: &EventSource, finalizers: &[Str
 ///
 /// # Errors
 /// What the API server says; an object that is gone is none.
-pub async fn write_status(client: &Client, object: &EventSource, status: &EventSourceStatus) -> Result<(), kube::Error> {
+pub async fn write_status(
+    client: &Client,
+    object: &EventSource,
+    status: &EventSourceStatus,
+) -> Result<(), kube::Error> {
     let patch = json!({
         "apiVersion": format!("{}/{}", mef_crds::GROUP, mef_crds::VERSION),
         "kind": "EventSource",
@@ -211,7 +236,11 @@ pub async fn write_status(client: &Client, object: &EventSource, status: &EventS
 ///
 /// # Errors
 /// What the API server says; a conflict is none.
-pub async fn write_depths(client: &Client, object: &EventSource, status: &EventSourceStatus) -> Result<(), kube::Error> {
+pub async fn write_depths(
+    client: &Client,
+    object: &EventSource,
+    status: &EventSourceStatus,
+) -> Result<(), kube::Error> {
     let patch = json!({
         "metadata": {"resourceVersion": object.resource_version()},
         "status": {

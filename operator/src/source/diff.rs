@@ -163,7 +163,11 @@ fn compare(kind: Kind, name: String, wanted: &Value, found: Option<&Live>) -> Op
             if applied.map(String::as_str) != hash {
                 Why::Changed
             } else {
-                Why::Drifted(drift("", wanted, &value(&live.object))?)
+                // What comes in a list carries no type of its own.
+                let mut found = value(&live.object);
+                found["apiVersion"] = wanted["apiVersion"].clone();
+                found["kind"] = wanted["kind"].clone();
+                Why::Drifted(drift("", wanted, &found)?)
             }
         }
     };
@@ -191,7 +195,9 @@ fn drift(path: &str, wanted: &Value, found: &Value) -> Option<String> {
             let mut pairs = wanted.iter().zip(found).enumerate();
             pairs.find_map(|(index, (wanted, found))| drift(&format!("{path}/{index}"), wanted, found))
         }
-        (Value::String(wanted), Value::String(found)) if is_quantity(path) && same_amount(wanted, found) => None,
+        (Value::String(wanted), Value::String(found)) if is_quantity(path) && same_amount(wanted, found) => {
+            None
+        }
         (wanted, found) if wanted == found => None,
         _ => Some(path.to_owned()),
     }
@@ -267,7 +273,9 @@ fn unwanted(object: &EventSource, desired: &Desired, wanted: &[(Kind, Value)], l
         .filter(|live| is_ours(object, &live.object) && live.object.metadata.deletion_timestamp.is_none())
         .filter(|live| {
             let name = live.object.name_any();
-            let is_wanted = wanted.iter().any(|(kind, value)| *kind == live.kind && name_of(value) == name);
+            let is_wanted = wanted
+                .iter()
+                .any(|(kind, value)| *kind == live.kind && name_of(value) == name);
             let is_kept = live.kind.is_per_definition() && kept.contains(&name);
             !is_wanted && !is_kept
         })
@@ -290,11 +298,20 @@ fn kept_revisions(desired: &Desired, live: &[Live]) -> BTreeSet<String> {
         .iter()
         .filter(|live| live.kind == Kind::Revision)
         .map(|live| {
-            let number = live.object.data.get("revision").and_then(Value::as_i64).unwrap_or(0);
+            let number = live
+                .object
+                .data
+                .get("revision")
+                .and_then(Value::as_i64)
+                .unwrap_or(0);
             (number, live.object.name_any())
         })
         .collect();
     revisions.sort_unstable();
-    let newest = revisions.into_iter().rev().take(KEPT_REVISIONS).map(|(_, name)| name);
+    let newest = revisions
+        .into_iter()
+        .rev()
+        .take(KEPT_REVISIONS)
+        .map(|(_, name)| name);
     newest.chain(desired.config_map.metadata.name.clone()).collect()
 }

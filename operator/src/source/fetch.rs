@@ -87,8 +87,12 @@ async fn of_kind(client: &Client, names: &Names, kind: Kind) -> Result<Vec<Live>
         let selector = format!("{}={}", super::desired::SOURCE_LABEL, names.source);
         api.list(&ListParams::default().labels(&selector)).await?.items
     } else {
-        // A kind whose API is not installed is absent too.
-        api.get_opt(&names.common).await?.into_iter().collect()
+        match api.get(&names.common).await {
+            Ok(object) => vec![object],
+            // A kind whose API is not installed is absent too; the server then answers without a Status.
+            Err(kube::Error::Api(status)) if status.code == 404 => Vec::new(),
+            Err(error) => return Err(error),
+        }
     };
     Ok(objects.into_iter().map(|object| Live { kind, object }).collect())
 }
@@ -97,7 +101,12 @@ async fn of_kind(client: &Client, names: &Names, kind: Kind) -> Result<Vec<Live>
 ///
 /// # Errors
 /// What the API server says.
-pub async fn one(client: &Client, namespace: &str, kind: Kind, name: &str) -> Result<Option<Live>, kube::Error> {
+pub async fn one(
+    client: &Client,
+    namespace: &str,
+    kind: Kind,
+    name: &str,
+) -> Result<Option<Live>, kube::Error> {
     let found = api(client, namespace, kind).get_opt(name).await?;
     Ok(found.map(|object| Live { kind, object }))
 }
@@ -110,7 +119,9 @@ pub async fn pods(client: &Client, object: &EventSource) -> Result<usize, kube::
     let names = Names::of(object);
     let pods: Api<Pod> = Api::namespaced(client.clone(), &names.namespace);
     let selector = format!("{}={}", super::desired::SOURCE_LABEL, names.source);
-    let list = pods.list_metadata(&ListParams::default().labels(&selector)).await?;
+    let list = pods
+        .list_metadata(&ListParams::default().labels(&selector))
+        .await?;
     Ok(list.items.len())
 }
 

@@ -44,7 +44,8 @@ impl Kind {
     /// Group, version, kind and plural.
     #[must_use]
     pub fn resource(self) -> ApiResource {
-        let named = |group, version, kind| ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
+        let named =
+            |group, version, kind| ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
         match self {
             Self::Revision => named("apps", "v1", "ControllerRevision"),
             Self::ConfigMap => named("", "v1", "ConfigMap"),
@@ -75,7 +76,12 @@ impl Kind {
     pub fn is_ingress(self) -> bool {
         matches!(
             self,
-            Self::Deployment | Self::Service | Self::Autoscaler | Self::Budget | Self::Ingress | Self::HttpRoute
+            Self::Deployment
+                | Self::Service
+                | Self::Autoscaler
+                | Self::Budget
+                | Self::Ingress
+                | Self::HttpRoute
         )
     }
 }

@@ -20,7 +20,11 @@ pub(super) async fn leave(object: &EventSource, context: &Context) -> Result<Act
     let children = ingress(object, context).await?;
     let leaving = Leaving {
         policy: object.spec.deletion_policy.unwrap_or_default(),
-        forced: object.annotations().get(FORCE_DELETE_ANNOTATION).map(String::as_str) == Some("all"),
+        forced: object
+            .annotations()
+            .get(FORCE_DELETE_ANNOTATION)
+            .map(String::as_str)
+            == Some("all"),
         children_go: children_go(object, context).await,
         messages: messages(object, context).await,
         ingress: children.len(),
@@ -85,11 +89,17 @@ async fn ingress(object: &EventSource, context: &Context) -> Result<Vec<Live>, E
 
 /// In foreground deletion, and in a namespace that goes, the API server takes the children itself.
 async fn children_go(object: &EventSource, context: &Context) -> bool {
-    if object.finalizers().iter().any(|finalizer| finalizer == "foregroundDeletion") {
+    if object
+        .finalizers()
+        .iter()
+        .any(|finalizer| finalizer == "foregroundDeletion")
+    {
         return true;
     }
     let namespaces: Api<Namespace> = Api::all(context.client.clone());
-    let namespace = namespaces.get_metadata(&object.namespace().unwrap_or_default()).await;
+    let namespace = namespaces
+        .get_metadata(&object.namespace().unwrap_or_default())
+        .await;
     // Where it may not be read, or is gone, nothing is made again.
     namespace.is_ok_and(|namespace| namespace.metadata.deletion_timestamp.is_some())
 }
@@ -109,7 +119,11 @@ async fn discard(object: &EventSource, context: &Context) -> Result<(), Error> {
         Ok(place) => place,
         // Forced, and the cluster is no longer known: its streams cannot be reached.
         Err(problem) => {
-            tracing::warn!(source = super::id(object), problem = problem.message, "its streams are left behind");
+            tracing::warn!(
+                source = super::id(object),
+                problem = problem.message,
+                "its streams are left behind"
+            );
             return Ok(());
         }
     };

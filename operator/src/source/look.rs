@@ -9,6 +9,7 @@ use mef_crds::{EventSource, Reason};
 use mef_pipeline::diagnostics::{Level, Problem};
 use mef_queue::nats::connect::Connection;
 
+use super::Error;
 use super::apply::{self, ApplyError};
 use super::desired::{self, Wanted, decode, revision_number};
 use super::diff::{self, Live, Plan};
@@ -18,7 +19,6 @@ use super::rollout::{self, Rollout};
 use super::status::{Aspect, Outcome};
 use super::streams;
 use super::validate::{self, Good, Judged, Place};
-use super::Error;
 use crate::context::Context;
 
 /// How long the samples of one source may take.
@@ -48,7 +48,10 @@ pub(super) async fn look(object: &EventSource, context: &Context, reach: Reach) 
     let place = validate::place(object, &context.config); // pure
     let mut outcome = first_outcome(&observed, &judged, place.as_ref().err());
     let Ok(place) = place else {
-        return Ok(Look { outcome, failed: None });
+        return Ok(Look {
+            outcome,
+            failed: None,
+        });
     };
     let connection = match context
         .connection(&place.runtime.queue.nats.cluster, place.nats)
@@ -67,7 +70,16 @@ pub(super) async fn look(object: &EventSource, context: &Context, reach: Reach) 
     if reach != Reach::Observe {
         let good = judged.good.filter(|_| reach == Reach::Full);
         let good = good.or_else(|| last_good(&observed));
-        failed = provision(object, context, place, &connection, good.as_ref(), observed, &mut outcome).await?;
+        failed = provision(
+            object,
+            context,
+            place,
+            &connection,
+            good.as_ref(),
+            observed,
+            &mut outcome,
+        )
+        .await?;
     }
     outcome.depths = Some(streams::measure(&connection, object).await); // IO
     Ok(Look { outcome, failed })
@@ -75,7 +87,9 @@ pub(super) async fn look(object: &EventSource, context: &Context, reach: Reach) 
 
 fn judge(object: &EventSource, observed: &Observed) -> Judged {
     let until = Instant::now() + SAMPLES_WITHIN;
-    validate::validate(object, &observed.references, Timestamp::now(), &|| Instant::now() >= until)
+    validate::validate(object, &observed.references, Timestamp::now(), &|| {
+        Instant::now() >= until
+    })
 }
 
 /// What the judgement alone says; nothing is provisioned yet.
@@ -83,7 +97,8 @@ fn first_outcome(observed: &Observed, judged: &Judged, nowhere: Option<&Problem>
     let mut problems = judged.problems.clone();
     problems.extend(nowhere.cloned());
     let of = |missing: bool| -> Vec<Problem> {
-        let is_missing = |problem: &&Problem| (problem.reason == Reason::ReferenceNotFound.as_str()) == missing;
+        let is_missing =
+            |problem: &&Problem| (problem.reason == Reason::ReferenceNotFound.as_str()) == missing;
         let errors = problems.iter().filter(|problem| problem.level == Level::Error);
         errors.filter(is_missing).cloned().collect()
     };
@@ -91,10 +106,17 @@ fn first_outcome(observed: &Observed, judged: &Judged, nowhere: Option<&Problem>
     let deployment = typed::<Deployment>(&observed.live, Kind::Deployment);
     let rollout = rollout::judge(deployment.as_ref());
     Outcome {
-        accepted: aspect(&wrong, Reason::Valid, "the definition compiles and its samples pass"),
+        accepted: aspect(
+            &wrong,
+            Reason::Valid,
+            "the definition compiles and its samples pass",
+        ),
         references: aspect(&missing, Reason::Resolved, "every Secret and ConfigMap is there"),
         provisioned: provisioned(&rollout),
-        endpoint: Aspect::unknown(Reason::NotProbed, "the operator does not ask its own URL in this version"),
+        endpoint: Aspect::unknown(
+            Reason::NotProbed,
+            "the operator does not ask its own URL in this version",
+        ),
         stalled: !wrong.is_empty(),
         desired: judged.good.as_ref().map(|good| good.digest().to_owned()),
         samples: judged.samples.clone(),
@@ -253,7 +275,5 @@ fn all_typed<K: serde::de::DeserializeOwned>(live: &[Live], kind: Kind) -> Vec<K
 }
 
 fn parse<K: serde::de::DeserializeOwned>(object: &DynamicObject) -> Option<K> {
-    serde_json::to_value(object)
-        .and_then(serde_json::from_value)
-        .ok()
+    serde_json::to_value(object).and_then(serde_json::from_value).ok()
 }

@@ -50,16 +50,23 @@ pub fn judge(deployment: Option<&Deployment>) -> Rollout {
 }
 
 fn trouble(conditions: &[DeploymentCondition]) -> Option<(Reason, String)> {
-    let find = |kind: &str| conditions.iter().find(|condition| condition.type_.as_deref() == Some(kind));
+    let find = |kind: &str| {
+        conditions
+            .iter()
+            .find(|condition| condition.type_.as_deref() == Some(kind))
+    };
     let message = |condition: &DeploymentCondition| condition.message.clone().unwrap_or_default();
-    if let Some(failure) = find("ReplicaFailure").filter(|condition| condition.status.as_deref() == Some("True")) {
+    if let Some(failure) =
+        find("ReplicaFailure").filter(|condition| condition.status.as_deref() == Some("True"))
+    {
         return Some((
             Reason::Refused,
             format!("the cluster refuses the receiver's pods: {}", message(failure)),
         ));
     }
     let stuck = find("Progressing").filter(|condition| {
-        condition.status.as_deref() == Some("False") && condition.reason.as_deref() == Some("ProgressDeadlineExceeded")
+        condition.status.as_deref() == Some("False")
+            && condition.reason.as_deref() == Some("ProgressDeadlineExceeded")
     })?;
     Some((
         Reason::ProgressDeadlineExceeded,

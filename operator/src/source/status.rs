@@ -3,11 +3,11 @@
 //! A condition's time moves only with its value. `observedGeneration` moves once the outcome for a generation is decided:
 //! ready, or stalled. Until then it stays behind, so that every tool waits.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use jiff::{Timestamp, Unit};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use mef_crds::{
-    ConditionType, DeadLetterStatus, DefinitionStatus, EndpointStatus, EventSource, EventSourceStatus, QueueStatus,
-    RECONCILE_ANNOTATION, Reason, ReceiverStatus, SamplesStatus,
+    ConditionType, DeadLetterStatus, DefinitionStatus, EndpointStatus, EventSource, EventSourceStatus,
+    QueueStatus, RECONCILE_ANNOTATION, Reason, ReceiverStatus, SamplesStatus,
 };
 use mef_queue::{Depth, Lane};
 
@@ -105,15 +105,24 @@ pub fn status(object: &EventSource, outcome: &Outcome, now: Timestamp) -> EventS
         conditions.add(ConditionType::Reconciling, &work);
     }
     if outcome.stalled && outcome.leaving.is_none() {
-        conditions.add(ConditionType::Stalled, &Aspect::yes(ready.reason, ready.message.clone()));
+        conditions.add(
+            ConditionType::Stalled,
+            &Aspect::yes(ready.reason, ready.message.clone()),
+        );
     }
     conditions.add(ConditionType::Accepted, &outcome.accepted);
     conditions.add(ConditionType::ReferencesResolved, &outcome.references);
     conditions.add(ConditionType::Provisioned, &outcome.provisioned);
     conditions.add(ConditionType::EndpointReady, &outcome.endpoint);
-    conditions.add(ConditionType::DeadLettersPresent, &dead_letters(outcome.depths.as_ref()));
+    conditions.add(
+        ConditionType::DeadLettersPresent,
+        &dead_letters(outcome.depths.as_ref()),
+    );
     if object.spec.suspend {
-        let suspended = Aspect::yes(Reason::SuspendedBySpec, "changes are stopped by spec.suspend; what serves keeps serving");
+        let suspended = Aspect::yes(
+            Reason::SuspendedBySpec,
+            "changes are stopped by spec.suspend; what serves keeps serving",
+        );
         conditions.add(ConditionType::Suspended, &suspended);
     }
     let conditions = conditions.list;
@@ -163,7 +172,11 @@ pub fn set_depths(status: &mut EventSourceStatus, object: &EventSource, depths: 
 
 /// The status with other depths, at a time; the same where they are the same.
 #[must_use]
-pub fn with_depths(object: &EventSource, depths: &Result<Depths, String>, now: Timestamp) -> EventSourceStatus {
+pub fn with_depths(
+    object: &EventSource,
+    depths: &Result<Depths, String>,
+    now: Timestamp,
+) -> EventSourceStatus {
     let mut status = object.status.clone().unwrap_or_default();
     let before = status.conditions.clone();
     if let Ok(depths) = depths {
@@ -177,7 +190,11 @@ pub fn with_depths(object: &EventSource, depths: &Result<Depths, String>, now: T
     };
     conditions.add(ConditionType::DeadLettersPresent, &dead_letters(Some(depths)));
     for condition in conditions.list {
-        match status.conditions.iter_mut().find(|old| old.type_ == condition.type_) {
+        match status
+            .conditions
+            .iter_mut()
+            .find(|old| old.type_ == condition.type_)
+        {
             Some(old) => *old = condition,
             None => status.conditions.push(condition),
         }
@@ -190,7 +207,12 @@ fn ready(outcome: &Outcome) -> Aspect {
     if let Some((reason, message)) = &outcome.leaving {
         return Aspect::no(*reason, message.clone());
     }
-    let aspects = [&outcome.accepted, &outcome.references, &outcome.provisioned, &outcome.endpoint];
+    let aspects = [
+        &outcome.accepted,
+        &outcome.references,
+        &outcome.provisioned,
+        &outcome.endpoint,
+    ];
     let first = aspects.into_iter().find(|aspect| aspect.holds == Some(false));
     let unknown = [&outcome.accepted, &outcome.references, &outcome.provisioned]
         .into_iter()
@@ -198,11 +220,18 @@ fn ready(outcome: &Outcome) -> Aspect {
     match first.or(unknown) {
         None => Aspect::yes(
             Reason::Available,
-            format!("{} of {} pods serve", outcome.rollout.ready, outcome.rollout.wanted),
+            format!(
+                "{} of {} pods serve",
+                outcome.rollout.ready, outcome.rollout.wanted
+            ),
         ),
         Some(aspect) => {
             let mut aspect = aspect.clone();
-            let serving = outcome.rollout.digest.as_deref().filter(|_| outcome.rollout.ready > 0);
+            let serving = outcome
+                .rollout
+                .digest
+                .as_deref()
+                .filter(|_| outcome.rollout.ready > 0);
             if let Some(serving) = serving.filter(|serving| Some(*serving) != outcome.desired.as_deref()) {
                 aspect.message = format!("{}; definition {serving} still serves", aspect.message);
             }
@@ -257,7 +286,10 @@ fn messages(depth: &Depth) -> i64 {
 }
 
 fn definition(outcome: &Outcome, before: &EventSourceStatus) -> Option<DefinitionStatus> {
-    let was = before.definition.as_ref().and_then(|definition| definition.serving.clone());
+    let was = before
+        .definition
+        .as_ref()
+        .and_then(|definition| definition.serving.clone());
     let serving = if outcome.rollout.complete {
         outcome.rollout.digest.clone()
     } else {
@@ -278,9 +310,13 @@ fn receiver(object: &EventSource, outcome: &Outcome) -> Option<ReceiverStatus> {
 }
 
 fn to_the_hour(time: Timestamp) -> String {
-    time.round(jiff::TimestampRound::new().smallest(Unit::Hour).mode(jiff::RoundMode::Trunc))
-        .unwrap_or(time)
-        .to_string()
+    time.round(
+        jiff::TimestampRound::new()
+            .smallest(Unit::Hour)
+            .mode(jiff::RoundMode::Trunc),
+    )
+    .unwrap_or(time)
+    .to_string()
 }
 
 /// A text of at most `longest` bytes, cut between characters.
@@ -327,7 +363,8 @@ impl Conditions<'_> {
             reason: aspect.reason.as_str().to_owned(),
             message: cut(aspect.message.clone(), LONGEST_MESSAGE),
             observed_generation: Some(self.generation),
-            last_transition_time: same.map_or_else(|| moment(self.now), |old| old.last_transition_time.clone()),
+            last_transition_time: same
+                .map_or_else(|| moment(self.now), |old| old.last_transition_time.clone()),
         });
     }
 }

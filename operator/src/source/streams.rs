@@ -46,7 +46,11 @@ pub fn settings(object: &EventSource) -> Settings {
 ///
 /// # Errors
 /// The reason and a sentence.
-pub async fn settle(connection: &Connection, object: &EventSource, place: &Place<'_>) -> Result<(), (Reason, String)> {
+pub async fn settle(
+    connection: &Connection,
+    object: &EventSource,
+    place: &Place<'_>,
+) -> Result<(), (Reason, String)> {
     up(connection)?;
     let storage = Storage {
         replicas: place.nats.replicas,

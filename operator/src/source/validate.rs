@@ -65,9 +65,11 @@ pub struct Place<'a> {
 /// The problem, where it runs nowhere.
 pub fn place<'a>(object: &'a EventSource, config: &'a Config) -> Result<Place<'a>, Problem> {
     let Some(runtime) = &object.spec.runtime else {
-        return Err(Problem::error("spec.runtime", "nothing in this cluster runs the source")
-            .help("set spec.runtime.cluster; without it only `mef dev` runs the file")
-            .reason(Reason::NoRuntime));
+        return Err(
+            Problem::error("spec.runtime", "nothing in this cluster runs the source")
+                .help("set spec.runtime.cluster; without it only `mef dev` runs the file")
+                .reason(Reason::NoRuntime),
+        );
     };
     let runtime = &runtime.cluster;
     let name = &runtime.queue.nats.cluster;
@@ -87,7 +89,10 @@ fn known(config: &Config) -> String {
     if names.is_empty() {
         "add it to natsClusters in the chart's values; there is none yet".to_owned()
     } else {
-        format!("it knows {}; others are added to natsClusters in the chart's values", names.join(", "))
+        format!(
+            "it knows {}; others are added to natsClusters in the chart's values",
+            names.join(", ")
+        )
     }
 }
 
@@ -151,7 +156,8 @@ fn written(definition: Definition, problems: &mut Vec<Problem>) -> Option<Good> 
 /// The Secret of the NATS credentials must be there, or no pod of the next rollout would start.
 fn credentials(object: &EventSource, references: &References) -> Vec<Problem> {
     let runtime = object.spec.runtime.as_ref();
-    let Some(reference) = runtime.and_then(|runtime| runtime.cluster.queue.nats.credentials_ref.as_ref()) else {
+    let Some(reference) = runtime.and_then(|runtime| runtime.cluster.queue.nats.credentials_ref.as_ref())
+    else {
         return Vec::new();
     };
     let namespace = object.metadata.namespace.clone().unwrap_or_default();
@@ -164,7 +170,10 @@ fn credentials(object: &EventSource, references: &References) -> Vec<Problem> {
     vec![
         Problem::error(
             "spec.runtime.cluster.queue.nats.credentialsRef.name",
-            format!("there is no Secret {:?} in the namespace {namespace:?}", reference.name),
+            format!(
+                "there is no Secret {:?} in the namespace {namespace:?}",
+                reference.name
+            ),
         )
         .reason(Reason::ReferenceNotFound),
     ]
@@ -190,7 +199,10 @@ pub fn sentences(problems: &[Problem]) -> String {
 
 fn sentence(problem: &Problem) -> String {
     let mut text = match (problem.line, problem.column) {
-        (Some(line), Some(column)) => format!("{} (line {line}, column {column}): {}", problem.field, problem.message),
+        (Some(line), Some(column)) => format!(
+            "{} (line {line}, column {column}): {}",
+            problem.field, problem.message
+        ),
         _ => format!("{}: {}", problem.field, problem.message),
     };
     if let Some(help) = &problem.help {

@@ -90,7 +90,10 @@ fn error_policy(object: Arc<EventSource>, error: &Error, context: Arc<Context>) 
     Action::requeue(wait)
 }
 
-fn scoped<K: Resource<Scope = kube::core::NamespaceResourceScope>>(client: &Client, namespace: Option<&str>) -> Api<K>
+fn scoped<K: Resource<Scope = kube::core::NamespaceResourceScope>>(
+    client: &Client,
+    namespace: Option<&str>,
+) -> Api<K>
 where
     K::DynamicType: Default,
 {
@@ -105,7 +108,10 @@ fn ours() -> watcher::Config {
 }
 
 /// Children whose status matters.
-fn children<K>(client: &Client, namespace: Option<&str>) -> impl Stream<Item = Result<K, watcher::Error>> + Send + 'static
+fn children<K>(
+    client: &Client,
+    namespace: Option<&str>,
+) -> impl Stream<Item = Result<K, watcher::Error>> + Send + 'static
 where
     K: Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>
         + Clone
@@ -146,12 +152,15 @@ fn config_maps(
         scoped::<PartialObjectMeta<ConfigMap>>(client, namespace),
         watcher::Config::default(),
     )
-        .default_backoff()
-        .touched_objects()
+    .default_backoff()
+    .touched_objects()
 }
 
 /// The sources that a ConfigMap belongs to or is named by.
-fn concerned(sources: &Store<EventSource>, config_map: &PartialObjectMeta<ConfigMap>) -> Vec<ObjectRef<EventSource>> {
+fn concerned(
+    sources: &Store<EventSource>,
+    config_map: &PartialObjectMeta<ConfigMap>,
+) -> Vec<ObjectRef<EventSource>> {
     let name = config_map.name_any();
     let owner = config_map.labels().get(SOURCE_LABEL).cloned();
     let namespace = config_map.namespace();

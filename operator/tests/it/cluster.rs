@@ -3,6 +3,8 @@
 use std::fs;
 use std::net::TcpListener;
 use std::process::{Child, Command};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -21,9 +23,38 @@ pub(crate) const SECRET: &str = "the-secret-of-the-sample-source";
 pub(crate) struct Cluster {
     // In this order: the operator goes first.
     operator: Option<Child>,
-    pub(crate) api: ApiServer,
+    api: Arc<ApiServer>,
     pub(crate) nats: NatsServer,
     folder: TempDir,
+    /// The test's own; its operator watches no other.
+    pub(crate) namespace: String,
+}
+
+/// The API server of all tests that run at the time. It ends with the last of them.
+fn api_server() -> Arc<ApiServer> {
+    static SHARED: Mutex<Weak<ApiServer>> = Mutex::new(Weak::new());
+    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(api) = shared.upgrade() {
+        return api;
+    }
+    let api = Arc::new(ApiServer::start().expect("an API server"));
+    install(&api);
+    *shared = Arc::downgrade(&api);
+    api
+}
+
+fn install(api: &ApiServer) {
+    let applied = api.kubectl(
+        &["apply", "--server-side", "-f", "-"],
+        mef_crds::EVENT_SOURCE_YAML,
+    );
+    assert!(applied.succeeded, "{}", applied.stderr);
+    let name = "crd/eventsources.events.mozdef.io";
+    let there = api.kubectl(
+        &["wait", "--for=condition=Established", "--timeout=60s", name],
+        "",
+    );
+    assert!(there.succeeded, "{}", there.stderr);
 }
 
 impl Drop for Cluster {
@@ -36,28 +67,20 @@ impl Drop for Cluster {
 }
 
 impl Cluster {
-    /// A cluster with the CRD, the namespace `team` and its Secret, and a running operator.
+    /// A namespace with a Secret, a nats-server, and a running operator.
     pub(crate) fn start() -> Self {
-        let mut cluster = Self::without_operator();
-        cluster.start_operator();
-        cluster
-    }
-
-    pub(crate) fn without_operator() -> Self {
-        let api = ApiServer::start().expect("an API server");
-        let cluster = Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let mut cluster = Self {
             operator: None,
-            api,
+            api: api_server(),
             nats: NatsServer::start(""),
             folder: tempfile::tempdir().expect("a folder"),
+            namespace: format!("team-{}", NUMBER.fetch_add(1, Ordering::Relaxed)),
         };
-        cluster.ok(&["apply", "--server-side", "-f", "-"], mef_crds::EVENT_SOURCE_YAML);
-        cluster.ok(
-            &["wait", "--for=condition=Established", "--timeout=60s", "crd/eventsources.events.mozdef.io"],
-            "",
-        );
-        cluster.ok(&["create", "namespace", "team"], "");
+        let namespace = cluster.namespace.clone();
+        cluster.ok(&["create", "namespace", &namespace], "");
         cluster.put_secret("hook", "token", SECRET);
+        cluster.start_operator();
         cluster
     }
 
@@ -66,6 +89,7 @@ impl Cluster {
             "receiver": {"image": "mef-receiver:test"},
             "natsClusters": {"main": {"url": self.nats.url()}},
             "limits": {"depthSeconds": 1},
+            "watchNamespaces": [self.namespace],
         });
         let path = self.folder.path().join("operator.yaml");
         fs::write(&path, config.to_string()).expect("a writable folder");
@@ -101,7 +125,9 @@ impl Cluster {
     }
 
     pub(crate) fn kubectl(&self, arguments: &[&str], stdin: &str) -> Kubectl {
-        self.api.kubectl(arguments, stdin)
+        let namespace = format!("--namespace={}", self.namespace);
+        let arguments: Vec<&str> = arguments.iter().copied().chain([namespace.as_str()]).collect();
+        self.api.kubectl(&arguments, stdin)
     }
 
     #[track_caller]
@@ -112,7 +138,7 @@ impl Cluster {
     }
 
     pub(crate) fn put_secret(&self, name: &str, key: &str, value: &str) {
-        let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": "team"},
+        let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name},
             "stringData": {key: value}});
         self.ok(&["apply", "-f", "-"], &secret.to_string());
     }
@@ -126,14 +152,14 @@ impl Cluster {
 
     /// An object as it is now; null where it is not there.
     pub(crate) fn get(&self, kind: &str, name: &str) -> Value {
-        let found = self.kubectl(&["get", kind, name, "-n", "team", "-o", "json", "--ignore-not-found"], "");
+        let found = self.kubectl(&["get", kind, name, "-o", "json", "--ignore-not-found"], "");
         serde_json::from_str(&found.stdout).unwrap_or_default()
     }
 
     /// Objects of a kind that a source has.
     pub(crate) fn list(&self, kind: &str, source: &str) -> Vec<Value> {
         let selector = format!("events.mozdef.io/source={source}");
-        let found = self.ok(&["get", kind, "-n", "team", "-l", &selector, "-o", "json"], "");
+        let found = self.ok(&["get", kind, "-l", &selector, "-o", "json"], "");
         let list: Value = serde_json::from_str(&found).expect("JSON");
         list["items"].as_array().cloned().unwrap_or_default()
     }
@@ -162,15 +188,21 @@ impl Cluster {
     pub(crate) fn eventually(&self, what: &str, mut holds: impl FnMut() -> bool) {
         let deadline = Instant::now() + PATIENCE;
         while !holds() {
-            let states = self.kubectl(&["get", "evsrc", "-n", "team", "-o", "yaml"], "");
-            assert!(Instant::now() < deadline, "{what} did not come\n{}", states.stdout);
+            let states = self.kubectl(&["get", "evsrc", "-o", "yaml"], "");
+            assert!(
+                Instant::now() < deadline,
+                "{what} did not come\n{}",
+                states.stdout
+            );
             thread::sleep(Duration::from_millis(50));
         }
     }
 
     /// What a kubelet and a controller-manager would write once every pod runs the newest template.
     pub(crate) fn pods_are_ready(&self, source: &str) {
-        self.eventually("a Deployment", || !self.get("deployment", &format!("mef-{source}")).is_null());
+        self.eventually("a Deployment", || {
+            !self.get("deployment", &format!("mef-{source}")).is_null()
+        });
         let deployment = self.get("deployment", &format!("mef-{source}"));
         let replicas = deployment["spec"]["replicas"].as_i64().unwrap_or(1);
         let status = json!({"status": {
@@ -180,7 +212,15 @@ impl Cluster {
         }});
         let name = format!("mef-{source}");
         self.ok(
-            &["patch", "deployment", &name, "-n", "team", "--subresource=status", "--type=merge", "-p", &status.to_string()],
+            &[
+                "patch",
+                "deployment",
+                &name,
+                "--subresource=status",
+                "--type=merge",
+                "-p",
+                &status.to_string(),
+            ],
             "",
         );
     }
@@ -198,7 +238,7 @@ pub(crate) fn source(name: &str) -> Value {
     json!({
         "apiVersion": "events.mozdef.io/v1alpha1",
         "kind": "EventSource",
-        "metadata": {"name": name, "namespace": "team"},
+        "metadata": {"name": name},
         "spec": {
             "webhook": {"provider": "okta", "secrets": [{"secretRef": {"name": "hook", "key": "token"}}]},
             "runtime": {"cluster": {"queue": {"nats": {"cluster": "main"}}}},

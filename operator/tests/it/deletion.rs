@@ -10,18 +10,19 @@ async fn jetstream(cluster: &Cluster) -> Context {
     jetstream::new(async_nats::connect(cluster.nats.url()).await.unwrap())
 }
 
-async fn publish(context: &Context) {
-    let published = context.publish("mef.team.sample.events", "an event".into()).await;
+async fn publish(cluster: &Cluster, context: &Context) {
+    let subject = format!("mef.{}.sample.events", cluster.namespace);
+    let published = context.publish(subject, "an event".into()).await;
     published.unwrap().await.unwrap();
 }
 
 fn delete(cluster: &Cluster) {
-    cluster.ok(&["delete", "evsrc", "sample", "-n", "team", "--wait=false"], "");
+    cluster.ok(&["delete", "evsrc", "sample", "--wait=false"], "");
 }
 
 async fn is_gone(cluster: &Cluster, context: &Context) {
     cluster.eventually("its end", || cluster.get("evsrc", "sample").is_null());
-    let name = QueueNames::of("team", "sample").events;
+    let name = QueueNames::of(&cluster.namespace, "sample").events;
     assert!(context.get_stream(&name).await.is_err(), "its stream is gone too");
 }
 
@@ -30,13 +31,16 @@ async fn a_deletion_waits_for_the_reader_and_serves_meanwhile() {
     let cluster = Cluster::start();
     cluster.ready("sample", |_| {});
     let context = jetstream(&cluster).await;
-    publish(&context).await;
+    publish(&cluster, &context).await;
     delete(&cluster);
     let message = cluster.until("sample", "Ready", "False", "DeletionBlocked");
     assert!(message.contains("1 messages"), "{message}");
     assert!(message.contains("events.mozdef.io/force-delete"), "{message}");
-    assert!(!cluster.get("deployment", "mef-sample").is_null(), "it serves until it is read");
-    let name = QueueNames::of("team", "sample").events;
+    assert!(
+        !cluster.get("deployment", "mef-sample").is_null(),
+        "it serves until it is read"
+    );
+    let name = QueueNames::of(&cluster.namespace, "sample").events;
     let stream = context.get_stream(&name).await.unwrap();
     stream.delete_message(1).await.unwrap();
     is_gone(&cluster, &context).await;
@@ -47,11 +51,11 @@ async fn the_annotation_ends_it_at_the_price_it_names() {
     let cluster = Cluster::start();
     cluster.ready("sample", |_| {});
     let context = jetstream(&cluster).await;
-    publish(&context).await;
+    publish(&cluster, &context).await;
     delete(&cluster);
     cluster.until("sample", "Ready", "False", "DeletionBlocked");
     cluster.ok(
-        &["annotate", "evsrc", "sample", "-n", "team", "events.mozdef.io/force-delete=all"],
+        &["annotate", "evsrc", "sample", "events.mozdef.io/force-delete=all"],
         "",
     );
     is_gone(&cluster, &context).await;
@@ -60,22 +64,26 @@ async fn the_annotation_ends_it_at_the_price_it_names() {
 #[tokio::test]
 async fn drain_stops_the_pods_at_once_and_retain_leaves_the_stream() {
     let cluster = Cluster::start();
-    cluster.ready("sample", |object| object["spec"]["deletionPolicy"] = json!("Drain"));
+    cluster.ready("sample", |object| {
+        object["spec"]["deletionPolicy"] = json!("Drain")
+    });
     let context = jetstream(&cluster).await;
-    publish(&context).await;
+    publish(&cluster, &context).await;
     delete(&cluster);
     cluster.eventually("no pods", || cluster.get("deployment", "mef-sample").is_null());
     cluster.until("sample", "Ready", "False", "DeletionBlocked");
     // The policy may change while it leaves.
     let retain = json!({"spec": {"deletionPolicy": "Retain"}}).to_string();
-    cluster.ok(&["patch", "evsrc", "sample", "-n", "team", "--type=merge", "-p", &retain], "");
+    cluster.ok(&["patch", "evsrc", "sample", "--type=merge", "-p", &retain], "");
     cluster.eventually("its end", || cluster.get("evsrc", "sample").is_null());
-    let name = QueueNames::of("team", "sample").events;
+    let name = QueueNames::of(&cluster.namespace, "sample").events;
     let stream = context.get_stream(&name).await.unwrap();
     assert_eq!(stream.cached_info().state.messages, 1);
     // The same source, made again, finds its queue as it was.
     cluster.ready("sample", |_| {});
-    cluster.eventually("its depth", || cluster.get("evsrc", "sample")["status"]["queue"]["messages"] == 1);
+    cluster.eventually("its depth", || {
+        cluster.get("evsrc", "sample")["status"]["queue"]["messages"] == 1
+    });
 }
 
 #[tokio::test]
@@ -83,7 +91,7 @@ async fn an_unreachable_queue_is_not_taken_for_an_empty_one() {
     let mut cluster = Cluster::start();
     cluster.ready("sample", |_| {});
     let context = jetstream(&cluster).await;
-    publish(&context).await;
+    publish(&cluster, &context).await;
     cluster.nats.kill();
     delete(&cluster);
     let message = cluster.until("sample", "Ready", "False", "DeletionBlocked");
@@ -101,15 +109,27 @@ async fn depths_and_reasons_reach_the_status() {
     let cluster = Cluster::start();
     cluster.ready("sample", |_| {});
     let context = jetstream(&cluster).await;
-    publish(&context).await;
+    publish(&cluster, &context).await;
     for reason in ["schema", "schema", "transform"] {
-        let subject = format!("mef.team.sample.dead.{reason}");
-        context.publish(subject, "{}".into()).await.unwrap().await.unwrap();
+        let subject = format!("mef.{}.sample.dead.{reason}", cluster.namespace);
+        context
+            .publish(subject, "{}".into())
+            .await
+            .unwrap()
+            .await
+            .unwrap();
     }
     cluster.until("sample", "DeadLettersPresent", "True", "MessagesPresent");
     let status = cluster.get("evsrc", "sample")["status"].clone();
     assert_eq!(status["queue"]["messages"], 1);
     assert_eq!(status["deadLetter"]["messages"], 3);
-    assert_eq!(status["deadLetter"]["byReason"], json!({"schema": 2, "transform": 1}));
-    assert_eq!(cluster.condition("sample", "Ready").unwrap().0, "True", "dead letters do not make it unready");
+    assert_eq!(
+        status["deadLetter"]["byReason"],
+        json!({"schema": 2, "transform": 1})
+    );
+    assert_eq!(
+        cluster.condition("sample", "Ready").unwrap().0,
+        "True",
+        "dead letters do not make it unready"
+    );
 }

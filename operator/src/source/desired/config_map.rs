@@ -42,7 +42,9 @@ pub enum Text {
 
 /// The definition is too large, zipped too.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the definition has {0} bytes when it is compressed, a ConfigMap takes {LONGEST}: use smaller schemas, or point into them with `pointer`")]
+#[error(
+    "the definition has {0} bytes when it is compressed, a ConfigMap takes {LONGEST}: use smaller schemas, or point into them with `pointer`"
+)]
 pub struct NotEncoded(usize);
 
 impl Encoded {
