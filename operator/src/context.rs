@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use kube::Client;
 use mef_queue::nats::connect::{ConnectError, Connection, Server, connect};
 use tokio::sync::Mutex;
@@ -39,6 +40,16 @@ impl Context {
             metrics: Metrics::default(),
             connections: Mutex::default(),
         })
+    }
+
+    /// The time, read here alone.
+    #[must_use]
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "the edge, which hands the time to the steps"
+    )]
+    pub fn now(&self) -> Timestamp {
+        Timestamp::now()
     }
 
     /// The connection to a NATS cluster. It comes at once, and may not be up yet.

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
-use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::runtime::reflector::Store;
 use mef_crds::{EventSource, FINALIZER};
@@ -52,7 +51,7 @@ async fn one(context: Arc<Context>, object: Arc<EventSource>) {
     if let Ok(depths) = &depths {
         context.metrics.depths(&crate::source::id(&object), depths);
     }
-    let after = status::with_depths(&object, &depths, Timestamp::now());
+    let after = status::with_depths(&object, &depths, context.now());
     if object.status.as_ref() == Some(&after) {
         return;
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::Parser;
 use kube::api::ListParams;
+use kube::runtime::reflector::Store;
 use kube::{Api, Client};
 use mef_crds::EventSource;
 use mef_operator::config::Config;
@@ -17,6 +18,7 @@ use mef_operator::{depths, source};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
@@ -81,7 +83,7 @@ async fn run(context: Arc<Context>, readiness: Arc<Readiness>, shutdown: Cancell
             let (depths_context, depths_shutdown) = (context.clone(), shutdown.clone());
             source::run(context, namespace, shutdown, |store| {
                 tokio::spawn(async move {
-                    if store.wait_until_ready().await.is_ok() {
+                    if listed(&store).await {
                         readiness.set(None);
                         depths::run(depths_context, store, depths_shutdown).await;
                     }
@@ -94,6 +96,16 @@ async fn run(context: Arc<Context>, readiness: Arc<Readiness>, shutdown: Cancell
     while tasks.join_next().await.is_some() {}
     readiness.set(Some("shutting down"));
     tracing::info!("the operator ends");
+}
+
+/// Whether the sources were listed once; `false` when that will never be. The store wakes only whoever asked last, and the
+/// controller asks too: so it is asked again and again.
+async fn listed(sources: &Store<EventSource>) -> bool {
+    loop {
+        if let Ok(listed) = timeout(Duration::from_millis(200), sources.wait_until_ready()).await {
+            return listed.is_ok();
+        }
+    }
 }
 
 /// A restart does not bring the definition, so it is waited for; readiness and a metric say so. `false`: shut down meanwhile.

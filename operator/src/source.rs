@@ -20,10 +20,9 @@ mod watch;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::runtime::controller::Action;
-use mef_crds::{EventSource, EventSourceStatus, FINALIZER};
+use mef_crds::{EventSource, EventSourceStatus, FINALIZER, Reason};
 
 use crate::backoff::spread;
 use crate::context::Context;
@@ -32,6 +31,8 @@ pub use watch::run;
 
 /// Between two looks while pods come up. Their Deployment's status wakes it too.
 const AT_WORK: Duration = Duration::from_secs(10);
+/// Between two looks at a source whose names somebody else has.
+const NOT_OURS: Duration = Duration::from_secs(60);
 /// Between two looks at a source that is being deleted.
 const LEAVING: Duration = Duration::from_secs(3);
 
@@ -53,7 +54,7 @@ pub enum Error {
 pub async fn reconcile(object: Arc<EventSource>, context: Arc<Context>) -> Result<Action, Error> {
     let timer = context.metrics.begin();
     let id = id(&object);
-    let result = decide(&object, &context).await;
+    let result = Box::pin(decide(&object, &context)).await;
     timer.end(result.as_ref().map(|_| ()));
     if result.is_ok() {
         context.back_off.reset(&id);
@@ -63,7 +64,7 @@ pub async fn reconcile(object: Arc<EventSource>, context: Arc<Context>) -> Resul
 
 async fn decide(object: &EventSource, context: &Context) -> Result<Action, Error> {
     if object.metadata.deletion_timestamp.is_some() {
-        return leave::leave(object, context).await;
+        return Box::pin(leave::leave(object, context)).await;
     }
     if object.spec.runtime.is_some() && !object.spec.suspend && !has_finalizer(object) {
         // Before anything is made outside the cluster; the change of the object calls us again.
@@ -75,7 +76,7 @@ async fn decide(object: &EventSource, context: &Context) -> Result<Action, Error
     } else {
         Reach::Full
     };
-    let look = look::look(object, context, reach).await?; // fetch → validate → desired → diff → apply
+    let look = Box::pin(look::look(object, context, reach)).await?; // fetch → validate → desired → diff → apply
     tell(object, context, &look.outcome).await?; // status
     match look.failed {
         Some(why) => Err(Error::Retry(why)),
@@ -86,7 +87,7 @@ async fn decide(object: &EventSource, context: &Context) -> Result<Action, Error
 /// Writes the status where it differs, and announces what changed.
 async fn tell(object: &EventSource, context: &Context, outcome: &status::Outcome) -> Result<(), Error> {
     let before = object.status.clone().unwrap_or_default();
-    let after = status::status(object, outcome, Timestamp::now()); // pure
+    let after = status::status(object, outcome, context.now()); // pure
     write(object, context, &before, &after).await
 }
 
@@ -109,6 +110,10 @@ fn next(object: &EventSource, context: &Context, outcome: &status::Outcome) -> D
     let settled = aspects.iter().all(|aspect| aspect.holds == Some(true));
     if !outcome.stalled && !settled {
         return AT_WORK;
+    }
+    if outcome.provisioned.reason == Reason::NotOwned {
+        // Nothing calls us when somebody takes his object away.
+        return NOT_OURS;
     }
     spread(
         Duration::from_secs(context.config.limits.resync_seconds),

@@ -228,8 +228,7 @@ impl Run<'_> {
         let received = if sample.expect.outcome == ExpectedOutcome::Reject {
             self.unsigned(request, request_id)
         } else {
-            sign(self.source.verifier(), self.keys, &request, self.now)?
-                .received(self.now, &request_id)
+            sign(self.source.verifier(), self.keys, &request, self.now)?.received(self.now, &request_id)
         };
         let outcome = process(
             self.source,

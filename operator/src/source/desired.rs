@@ -26,7 +26,7 @@ use mef_pipeline::definition::Definition;
 use crate::config::{Config, NatsCluster};
 pub use config_map::{Encoded, NotEncoded};
 pub use names::{MANAGED_BY, Names, SOURCE_LABEL};
-pub use revision::{decode, revision_number};
+pub use revision::{decode, digest_of, revision_number};
 pub use route::{HTTP_ROUTE_GROUP, HTTP_ROUTE_VERSION, http_route_resource};
 
 /// The annotation of pod templates, ConfigMaps and revisions that names the definition.

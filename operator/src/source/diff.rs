@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use kube::ResourceExt;
 use kube::api::DynamicObject;
+use kube::{Resource, ResourceExt};
 use mef_crds::{EventSource, FIELD_MANAGER};
 use serde_json::{Value, json};
 
@@ -89,6 +89,8 @@ pub fn diff(object: &EventSource, desired: &Desired, live: &[Live]) -> Plan {
             .iter()
             .find(|live| live.kind == *kind && live.object.name_any() == name);
         match found {
+            // Of a source that had this name and is gone: it must go first, and its going calls us again.
+            Some(live) if is_left_behind(object, &live.object) => plan.delete.push(deletion(live)),
             Some(live) if !is_ours(object, &live.object) => {
                 plan.foreign.push(format!("{} {name}", kind.resource().kind));
             }
@@ -96,7 +98,7 @@ pub fn diff(object: &EventSource, desired: &Desired, live: &[Live]) -> Plan {
         }
     }
     plan.hand_over_replicas = hand_over(desired, live);
-    plan.delete = unwanted(object, desired, &wanted, live);
+    plan.delete.extend(unwanted(object, desired, &wanted, live));
     plan
 }
 
@@ -249,6 +251,18 @@ pub fn is_ours(source: &EventSource, object: &DynamicObject) -> bool {
         .owner_references()
         .iter()
         .any(|owner| owner.controller == Some(true) && Some(&owner.uid) == source.metadata.uid.as_ref())
+}
+
+/// Whether a source of this name controls it that is not this one.
+fn is_left_behind(source: &EventSource, object: &DynamicObject) -> bool {
+    let expected = source.object_ref(&());
+    object.owner_references().iter().any(|owner| {
+        owner.controller == Some(true)
+            && Some(&owner.kind) == expected.kind.as_ref()
+            && Some(&owner.api_version) == expected.api_version.as_ref()
+            && Some(&owner.name) == source.metadata.name.as_ref()
+            && Some(&owner.uid) != source.metadata.uid.as_ref()
+    })
 }
 
 /// A field nobody owns falls back to its default, one replica: so another manager takes the number over first.

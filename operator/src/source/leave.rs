@@ -35,9 +35,7 @@ pub(super) async fn leave(object: &EventSource, context: &Context) -> Result<Act
         Step::Wait(reason, message) => wait(object, context, reason, message, false).await?,
         Step::StopIngress => {
             for child in &children {
-                let namespace = object.namespace().unwrap_or_default();
-                let deleted = apply::delete_one(&context.client, &namespace, &deletion(child)).await;
-                deleted.map_err(|error| Error::Retry(error.to_string()))?;
+                delete(object, context, child).await?;
             }
         }
         Step::RemoveQueue => {
@@ -49,12 +47,24 @@ pub(super) async fn leave(object: &EventSource, context: &Context) -> Result<Act
     Ok(Action::requeue(LEAVING))
 }
 
+/// Takes the rest of the children along: what the garbage collector would do is not waited for.
 async fn go(object: &EventSource, context: &Context) -> Result<Action, Error> {
+    let observed = fetch::fetch(&context.client, object).await?;
+    let ours = observed.live.iter().filter(|live| is_ours(object, &live.object));
+    for child in ours {
+        delete(object, context, child).await?;
+    }
     apply::remove_finalizer(&context.client, object).await?;
     context.back_off.reset(&super::id(object));
     context.metrics.forget(&super::id(object));
     tracing::info!(source = super::id(object), "the source is gone");
     Ok(Action::await_change())
+}
+
+async fn delete(object: &EventSource, context: &Context, child: &Live) -> Result<(), Error> {
+    let namespace = object.namespace().unwrap_or_default();
+    let deleted = apply::delete_one(&context.client, &namespace, &deletion(child)).await;
+    deleted.map_err(|error| Error::Retry(error.to_string()))
 }
 
 /// Says why it is still there; with `serve`, what is left of it is also kept in repair.
@@ -71,7 +81,7 @@ async fn wait(
     } else {
         Reach::Observe
     };
-    let look = look(object, context, reach).await?;
+    let look = Box::pin(look(object, context, reach)).await?;
     let mut outcome = look.outcome;
     outcome.leaving = Some((reason, message));
     tell(object, context, &outcome).await

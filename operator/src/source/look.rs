@@ -44,7 +44,7 @@ pub(super) struct Look {
 
 pub(super) async fn look(object: &EventSource, context: &Context, reach: Reach) -> Result<Look, Error> {
     let observed = fetch::fetch(&context.client, object).await?; // IO
-    let judged = judge(object, &observed); // pure
+    let judged = judge(object, &observed, context.now()); // pure
     let place = validate::place(object, &context.config); // pure
     let mut outcome = first_outcome(&observed, &judged, place.as_ref().err());
     let Ok(place) = place else {
@@ -85,11 +85,9 @@ pub(super) async fn look(object: &EventSource, context: &Context, reach: Reach) 
     Ok(Look { outcome, failed })
 }
 
-fn judge(object: &EventSource, observed: &Observed) -> Judged {
+fn judge(object: &EventSource, observed: &Observed, now: Timestamp) -> Judged {
     let until = Instant::now() + SAMPLES_WITHIN;
-    validate::validate(object, &observed.references, Timestamp::now(), &|| {
-        Instant::now() >= until
-    })
+    validate::validate(object, &observed.references, now, &|| Instant::now() >= until)
 }
 
 /// What the judgement alone says; nothing is provisioned yet.
@@ -197,6 +195,12 @@ async fn plan(
     mut observed: Observed,
 ) -> Result<Plan, Error> {
     let revisions = all_typed::<ControllerRevision>(&observed.live, Kind::Revision);
+    // The same definition under another generation is written as it was: what is named by a digest never changes.
+    let before = revisions
+        .iter()
+        .filter(|revision| desired::digest_of(revision) == Some(good.digest()))
+        .find_map(|revision| decode(revision).and_then(validate::recall));
+    let good = before.as_ref().unwrap_or(good);
     let wanted = Wanted {
         object,
         runtime: place.runtime,

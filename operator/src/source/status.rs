@@ -245,10 +245,9 @@ fn still_ready(outcome: &Outcome, ready: &Aspect, before: &EventSourceStatus) ->
     if outcome.leaving.is_some() || outcome.stalled || ready.reason != Reason::RollingOut {
         return None;
     }
-    let was = before.conditions.iter();
-    was.filter(|condition| condition.type_ == ConditionType::Ready.as_str() && condition.status == "True")
+    let mut was = before.conditions.iter();
+    was.find(|condition| condition.type_ == ConditionType::Ready.as_str() && condition.status == "True")
         .cloned()
-        .next()
 }
 
 fn work_reason(outcome: &Outcome, ready: &Aspect) -> Reason {

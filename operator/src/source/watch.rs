@@ -77,6 +77,7 @@ pub async fn run(
         .await;
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "the controller's signature")]
 fn error_policy(object: Arc<EventSource>, error: &Error, context: Arc<Context>) -> Action {
     let id = super::id(&object);
     let wait = context.back_off.failed(&id);

@@ -65,7 +65,7 @@ async fn the_annotation_ends_it_at_the_price_it_names() {
 async fn drain_stops_the_pods_at_once_and_retain_leaves_the_stream() {
     let cluster = Cluster::start();
     cluster.ready("sample", |object| {
-        object["spec"]["deletionPolicy"] = json!("Drain")
+        object["spec"]["deletionPolicy"] = json!("Drain");
     });
     let context = jetstream(&cluster).await;
     publish(&cluster, &context).await;

@@ -38,7 +38,7 @@ fn a_broken_definition_says_where_and_the_old_one_serves_also_after_a_restart() 
     );
 
     cluster.apply("sample", |object| {
-        object["spec"]["transform"] = json!(".seen = true")
+        object["spec"]["transform"] = json!(".seen = true");
     });
     cluster.pods_are_ready("sample");
     cluster.eventually("the fix", || {
@@ -76,7 +76,7 @@ fn five_good_definitions_are_kept_and_no_more() {
     for number in 0..7 {
         let before = cluster.get("deployment", "mef-sample")["metadata"]["generation"].clone();
         cluster.apply("sample", |object| {
-            object["spec"]["transform"] = json!(format!(".number = {number}"))
+            object["spec"]["transform"] = json!(format!(".number = {number}"));
         });
         cluster.eventually("the rollout", || {
             cluster.get("deployment", "mef-sample")["metadata"]["generation"] != before

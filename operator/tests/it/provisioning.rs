@@ -108,7 +108,7 @@ fn another_definition_is_rolled_out_and_the_old_one_serves_until_then() {
     cluster.ready("sample", |_| {});
     let before = cluster.get("evsrc", "sample")["status"]["definition"]["serving"].clone();
     cluster.apply("sample", |object| {
-        object["spec"]["transform"] = json!(".seen = true")
+        object["spec"]["transform"] = json!(".seen = true");
     });
     cluster.eventually("the work", || {
         cluster
@@ -137,7 +137,7 @@ fn other_replicas_are_no_other_definition() {
     cluster.ready("sample", |_| {});
     let before = cluster.get("evsrc", "sample")["status"]["definition"]["serving"].clone();
     cluster.apply("sample", |object| {
-        object["spec"]["runtime"]["cluster"]["replicas"] = json!(1)
+        object["spec"]["runtime"]["cluster"]["replicas"] = json!(1);
     });
     cluster.eventually("one replica", || {
         cluster.get("deployment", "mef-sample")["spec"]["replicas"] == 1
@@ -162,7 +162,7 @@ fn other_replicas_are_no_other_definition() {
 fn an_autoscaler_takes_the_number_over_without_a_fall_to_one() {
     let cluster = Cluster::start();
     cluster.ready("sample", |object| {
-        object["spec"]["runtime"]["cluster"]["replicas"] = json!(4)
+        object["spec"]["runtime"]["cluster"]["replicas"] = json!(4);
     });
     cluster.apply("sample", |object| {
         object["spec"]["runtime"]["cluster"]["autoscaling"] = json!({"minReplicas": 2, "maxReplicas": 9});

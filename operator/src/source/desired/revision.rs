@@ -69,7 +69,8 @@ pub fn revision_number(digest: &str, revisions: &[ControllerRevision]) -> i64 {
 }
 
 /// The digest of the definition in a revision.
-fn digest_of(revision: &ControllerRevision) -> Option<&str> {
+#[must_use]
+pub fn digest_of(revision: &ControllerRevision) -> Option<&str> {
     let annotations = revision.metadata.annotations.as_ref()?;
     annotations.get(DEFINITION_ANNOTATION).map(String::as_str)
 }

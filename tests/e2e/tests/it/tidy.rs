@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use mef_e2e::repository;
 
@@ -78,11 +79,12 @@ fn only_the_receiver_turns_outcomes_into_http() {
 
 #[test]
 fn crates_depend_on_each_other_only_as_drawn() {
-    let allowed: [(&str, &[&str]); 5] = [
+    let allowed: [(&str, &[&str]); 6] = [
         ("crds", &[]),
         ("pipeline", &["mef-crds"]),
         ("queue", &[]),
         ("receiver", &["mef-crds", "mef-pipeline", "mef-queue"]),
+        ("operator", &["mef-crds", "mef-pipeline", "mef-queue"]),
         ("cli", &["mef-crds", "mef-pipeline", "mef-queue", "mef-receiver"]),
     ];
     for (folder, allowed) in allowed {
@@ -99,9 +101,62 @@ fn crates_depend_on_each_other_only_as_drawn() {
     }
 }
 
+/// Cargo unites features over the crates it builds together, so only what is built for a pod alone counts.
+#[test]
+fn a_receiver_has_no_way_to_the_kubernetes_api() {
+    let tree = Command::new(env!("CARGO"))
+        .args([
+            "tree",
+            "--offline",
+            "--package",
+            "mef-receiver",
+            "--edges",
+            "normal",
+            "--prefix",
+            "none",
+        ])
+        .current_dir(repository())
+        .output()
+        .expect("cargo runs");
+    let tree = String::from_utf8_lossy(&tree.stdout);
+    assert!(tree.contains("mef-receiver"), "cargo tree shows nothing");
+    assert!(
+        !tree.contains("kube-client"),
+        "the receiver is linked with a client"
+    );
+}
+
+/// The steps of the operator are values made of values; only these files hold a client.
+#[test]
+fn only_the_edges_of_the_operator_do_io() {
+    let edges = [
+        "apply.rs",
+        "fetch.rs",
+        "leave.rs",
+        "look.rs",
+        "streams.rs",
+        "watch.rs",
+    ];
+    for (path, text) in sources("operator/src/source") {
+        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+        if !edges.contains(&name.as_str()) {
+            for word in ["async fn", "Client", "Timestamp::now"] {
+                assert!(!text.contains(word), "{} holds {word:?}", path.display());
+            }
+        }
+    }
+}
+
 #[test]
 fn files_stay_short_enough_to_read() {
-    for folder in ["crds/src", "pipeline/src", "queue/src", "receiver/src", "cli/src"] {
+    for folder in [
+        "crds/src",
+        "pipeline/src",
+        "queue/src",
+        "receiver/src",
+        "operator/src",
+        "cli/src",
+    ] {
         for (path, text) in sources(folder) {
             let lines = text.lines().count();
             assert!(
