@@ -145,7 +145,7 @@ function cells(row) {
   ];
 }
 
-const reasonOf = (row) => (row.reason === "none" ? (row.deadReason ?? "") : row.reason);
+const reasonOf = (row) => (row.reason === "none" ? (row.deadReason ?? (row.outcome === "challenged" ? "handshake" : "")) : row.reason);
 
 /** The strip in words. */
 function stagesInWords(row) {

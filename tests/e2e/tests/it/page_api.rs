@@ -254,6 +254,20 @@ fn a_follower_that_comes_back_misses_nothing_and_is_told_nothing_twice() {
         rows.contains("\"number\":5") && !rows.contains("\"number\":4"),
         "{rows}"
     );
+    // Followers that read nothing hold up nobody, and there are only so many of them.
+    let idle: Vec<_> = (0..40)
+        .map(|_| {
+            let headers = [("host", dev.page.as_str()), ("authorization", bearer.as_str())];
+            let mut stream = connect(&dev, "GET /page/live", &headers, "");
+            let mut head = [0; 12];
+            stream.read_exact(&mut head).expect("an answer");
+            (stream, String::from_utf8_lossy(&head).into_owned())
+        })
+        .collect();
+    let refused = idle.iter().filter(|(_, head)| head.ends_with(" 503")).count();
+    assert!((24..40).contains(&refused), "{refused} of 40 are refused");
+    send("fifth");
+    assert_eq!(get(&dev, "/page/requests?outcome=delivered")["latest"], 6);
     assert_eq!(dev.stop(), 0, "followers do not hold up the end");
 }
 
