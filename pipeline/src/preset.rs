@@ -2,6 +2,7 @@
 //! whole preset it was resolved with, so that it stays what it was when the program is updated.
 
 mod check;
+mod examples;
 mod load;
 
 use std::collections::BTreeMap;

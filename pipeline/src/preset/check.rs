@@ -7,7 +7,7 @@ use mef_crds::{ParameterName, Primitive, Verification};
 
 use super::{
     ALLOWLIST, Ack, BodyFormat, BodyRules, EventFacts, Example, Preset, PresetParameter, PresetSecret, Retry,
-    VendorKey,
+    VendorKey, examples,
 };
 use crate::challenge::Challenges;
 use crate::diagnostics::Problem;
@@ -54,6 +54,9 @@ impl Preset {
         for (index, step) in setup.iter().enumerate() {
             check.setup(&format!("setup[{index}]"), step);
         }
+        if !setup.iter().any(|step| step.contains("{url}")) {
+            check.error("setup", "no step says where {url} is entered");
+        }
         let (verifier, problems) =
             Verifier::compile_words(verification, &format!("{}verification", check.root));
         check.problems.extend(problems);
@@ -63,6 +66,7 @@ impl Preset {
         if let Some(verifier) = &verifier {
             check.secrets(secrets, &self.uses(verifier));
             check.keep_headers(keep_headers, &verifier.secret_headers());
+            check.no_secret_in_examples(examples, &verifier.secret_headers());
         }
         check.parameters(parameters, self.reads_allowlist());
         check.token_parameters(parameters, &token_parameters(verification));
@@ -75,6 +79,11 @@ impl Preset {
         check.ack(ack);
         check.retry(retry);
         check.examples(examples);
+        if check.problems.is_empty() {
+            for (field, message) in examples::check(self) {
+                check.error(&field, message);
+            }
+        }
         check.problems
     }
 
@@ -371,6 +380,19 @@ impl Check {
         } = retry;
         self.text("retry.description", description);
         self.text("retry.source", source);
+    }
+
+    /// A token is put there when the example is signed; one that stands in a file is somebody's.
+    fn no_secret_in_examples(&mut self, examples: &[Example], secret: &[&str]) {
+        for (index, example) in examples.iter().enumerate() {
+            let holds = |name: &&String| secret.iter().any(|secret| name.eq_ignore_ascii_case(secret));
+            if let Some(name) = example.headers.keys().find(holds) {
+                self.error(
+                    &format!("examples[{index}].headers"),
+                    format!("{name:?} holds a secret, which is put there when the example is signed"),
+                );
+            }
+        }
     }
 
     fn examples(&mut self, examples: &[Example]) {

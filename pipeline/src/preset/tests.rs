@@ -142,3 +142,37 @@ fn numbers_and_sources_are_bounded() {
     );
     check("zoom", "name: zoom", "name: Zoom", "name: \"Zoom\" is no name");
 }
+
+#[test]
+fn an_example_that_the_preset_itself_cannot_read_is_refused() {
+    check(
+        "zoom",
+        "      {\"event\":\"user.created\",\"event_ts\":1767323045000",
+        "      {\"event\":\"user.created\" \"event_ts\":1767323045000",
+        "preset zoom: examples[0].body: not JSON",
+    );
+    check(
+        "zoom",
+        "type: [\"json:/event\"]",
+        "type: [\"json:/kind\"]",
+        "preset zoom: examples[0]: has no event type where event.type looks",
+    );
+    check(
+        "zoom",
+        "- {from: \"json:/event_ts\", unit: Milliseconds}",
+        "- {from: \"json:/time\", unit: Milliseconds}",
+        "preset zoom: event.time: none of the examples has a time there that can be read",
+    );
+    check(
+        "okta",
+        "    headers:\n      content-type: application/json\n",
+        "    headers:\n      Authorization: abc\n",
+        "preset okta: examples[0].headers: \"Authorization\" holds a secret",
+    );
+    check(
+        "zoom",
+        "enter {url} as the",
+        "enter the",
+        "preset zoom: setup: no step says where {url} is entered",
+    );
+}

@@ -5,5 +5,6 @@ mod bad_input;
 mod definitions;
 mod manifests;
 mod presets;
+mod provider_facts;
 mod replay;
 mod samples;

@@ -2,7 +2,10 @@
 //! preset says where times are found, times are found.
 
 use std::collections::BTreeSet;
+use std::io::Write;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use jiff::Timestamp;
 use mef_pipeline::definition::{Definition, References};
 use mef_pipeline::network_keys::NetworkKeys;
@@ -76,6 +79,10 @@ fn keys(preset: &Preset) -> KeyRing {
 
 /// The events of an example, in CloudEvents; none where only the sender can sign.
 fn events(preset: &Preset, example: &Example) -> Option<Vec<Value>> {
+    events_of(preset, example, example.body.as_bytes().to_vec())
+}
+
+fn events_of(preset: &Preset, example: &Example, body: Vec<u8>) -> Option<Vec<Value>> {
     let place = format!("{}, {}", preset.name, example.event);
     let source = source(preset);
     let keys = keys(preset);
@@ -93,7 +100,7 @@ fn events(preset: &Preset, example: &Example) -> Option<Vec<Value>> {
             .iter()
             .map(|(name, value)| (name.clone(), fill(value)))
             .collect(),
-        body: example.body.as_bytes().to_vec().into(),
+        body: body.into(),
     };
     let signed = match sign(source.verifier(), &keys, &request, now()) {
         Ok(signed) => signed,
@@ -187,4 +194,32 @@ fn every_example_has_an_id_of_its_own_that_stays() {
             }
         }
     }
+}
+
+/// As Logpush sends them: the proof is checked over the bytes as they came, then they are inflated.
+#[test]
+fn a_batch_of_logpush_comes_as_gzip() {
+    let preset = Preset::get("cloudflare-logpush").unwrap();
+    let mut example = preset.examples[0].clone();
+    let plain = events(preset, &example).unwrap();
+    example
+        .headers
+        .insert("content-encoding".to_owned(), "gzip".to_owned());
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
+    gzip.write_all(example.body.as_bytes()).unwrap();
+    let inflated = events_of(preset, &example, gzip.finish().unwrap()).unwrap();
+    assert_eq!(plain.len(), 2);
+    let parts = |events: &[Value]| -> Vec<(Value, Value, Value)> {
+        events
+            .iter()
+            .map(|event| {
+                (
+                    event["type"].clone(),
+                    event["time"].clone(),
+                    event["data"].clone(),
+                )
+            })
+            .collect()
+    };
+    assert_eq!(parts(&inflated), parts(&plain));
 }

@@ -1,0 +1,92 @@
+//! Examples against their own preset: whether each is read in the preset's formats, and whether type and time stand where
+//! the preset looks for them. What signing and verification make of them needs secrets, and is not judged here.
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::{Example, Preset, TimeSource};
+use crate::definition::Definition;
+use crate::envelope::Facts;
+use crate::parse::{ParseRules, Parsed};
+use crate::received::{Headers, Received};
+
+/// What is wrong, each with its field. Of a preset whose words cannot be compiled there is nothing to say here.
+pub(super) fn check(preset: &Preset) -> Vec<(String, String)> {
+    let rules = definition(preset).and_then(|definition| ParseRules::compile(&definition).ok());
+    let (Some(rules), Ok(facts)) = (rules, Facts::compile(preset)) else {
+        return Vec::new();
+    };
+    let mut wrong = Vec::new();
+    let mut timed = false;
+    for (index, example) in preset.examples.iter().enumerate() {
+        let field = format!("examples[{index}]");
+        for item in Parsed::of(&rules, &received(example)).items() {
+            match item {
+                Ok(item) => {
+                    timed |= facts.time(item).is_some();
+                    if !preset.event.kind.is_empty() && facts.kind(item).is_none() {
+                        wrong.push((
+                            field.clone(),
+                            "has no event type where event.type looks".to_owned(),
+                        ));
+                    }
+                }
+                Err(unparsable) => wrong.extend(
+                    unparsable
+                        .detail()
+                        .iter()
+                        .map(|detail| (format!("{field}.body"), detail.message.clone())),
+                ),
+            }
+        }
+    }
+    // A header may come with the signature.
+    let in_body = |time: &TimeSource| time.from.starts_with("json:");
+    let expected = !preset.event.time.is_empty() && preset.event.time.iter().all(in_body);
+    if expected && !timed && wrong.is_empty() && !preset.examples.is_empty() {
+        wrong.push((
+            "event.time".to_owned(),
+            "none of the examples has a time there that can be read".to_owned(),
+        ));
+    }
+    wrong
+}
+
+/// A source that adds nothing to the preset.
+fn definition(preset: &Preset) -> Option<Definition> {
+    Some(Definition {
+        namespace: String::new(),
+        name: String::new(),
+        generation: 0,
+        spec: serde_json::from_value(json!({"webhook": {"provider": preset.name}})).ok()?,
+        preset: preset.clone(),
+        documents: Vec::new(),
+        schemas: Vec::new(),
+    })
+}
+
+/// The example as it would come in.
+fn received(example: &Example) -> Received {
+    let at = Timestamp::UNIX_EPOCH;
+    let fill = |value: &String| {
+        value
+            .replace("{uuid}", "00000000-0000-4000-8000-000000000000")
+            .replace("{now}", &at.as_second().to_string())
+    };
+    Received {
+        method: "POST".to_owned(),
+        path: String::new(),
+        query: String::new(),
+        headers: example
+            .headers
+            .iter()
+            .map(|(name, value)| (name, fill(value).into_bytes()))
+            .collect::<Headers>(),
+        body: Bytes::copy_from_slice(example.body.as_bytes()),
+        peer: None,
+        client_certificate: None,
+        at,
+        request_id: String::new(),
+    }
+}
