@@ -188,6 +188,38 @@ impl KeySet {
     }
 }
 
+/// Whether keys may be fetched from an address: https, a full name for a host, nothing that hides where it leads. The
+/// sentence says what is expected.
+pub(crate) fn check_url(text: &str) -> Result<(), &'static str> {
+    if !text
+        .bytes()
+        .all(|byte| byte.is_ascii_graphic() && byte != b'\\' && byte != b'#')
+    {
+        return Err("it must be plain ASCII without blanks, backslash and #");
+    }
+    let uri: http::Uri = text.parse().map_err(|_| "it is no URL")?;
+    if uri.scheme_str() != Some("https") {
+        return Err("it must start with https://");
+    }
+    let authority = uri.authority().ok_or("it names no host")?;
+    if authority.as_str().contains('@') {
+        return Err("it must hold no user name");
+    }
+    let host = authority.host();
+    // Resolvers take 127.1 and 0x7f.1 for addresses too; no name's last label begins with a digit.
+    let numeric = host
+        .rsplit('.')
+        .next()
+        .is_some_and(|label| label.starts_with(|first: char| first.is_ascii_digit()));
+    if host.starts_with('[') || numeric {
+        return Err("its host must be a name, not an IP address");
+    }
+    if !host.contains('.') {
+        return Err("its host must be a full name, as login.example.org");
+    }
+    Ok(())
+}
+
 /// What was got of the documents that requests want. A document that is neither here nor known as unavailable counts as
 /// unavailable.
 #[derive(Clone, Debug, Default)]

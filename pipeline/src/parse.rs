@@ -21,6 +21,7 @@ use crate::dead_letter::{Detail, ItemPosition, Unit};
 use crate::definition::Definition;
 use crate::diagnostics::Problem;
 use crate::json::Document;
+use crate::jws::{self, Compact};
 use crate::preset::BodyFormat;
 use crate::received::Received;
 use crate::verify::Verified;
@@ -182,6 +183,22 @@ impl Parsed {
         let encoding: Vec<_> = received.headers.all("content-encoding").collect();
         let decoded = content::decode(&received.body, &encoding, rules.max_decoded_bytes);
         Self::read(rules, Request::of(received, &rules.keep_headers), decoded)
+    }
+
+    /// A request that nobody has verified, for a rehearsal. Where the body is a signed token, its claims may stand there
+    /// as they are.
+    pub(crate) fn rehearsed(rules: &ParseRules, received: &Received) -> Self {
+        if !rules.formats.contains(&BodyFormat::Jwt) || Compact::of_body(&received.body).is_ok() {
+            return Self::of(rules, received);
+        }
+        let body = jws::unsigned(&received.body).into();
+        Self::of(
+            rules,
+            &Received {
+                body,
+                ..received.clone()
+            },
+        )
     }
 
     fn read(rules: &ParseRules, mut request: Request, decoded: Result<Bytes, Detail>) -> Self {

@@ -79,6 +79,18 @@ pub fn process(
     Outcome::Accepted(Accepted { items, key_index })
 }
 
+/// What would become of a request if it were genuine: for samples of senders that alone can sign. It is a rehearsal, and
+/// nothing that comes of it is kept.
+pub(crate) fn rehearse(
+    source: &Source,
+    received: &Received,
+    keys: &KeyRing,
+    interrupted: &dyn Fn() -> bool,
+) -> Vec<Prepared> {
+    let parsed = Parsed::rehearsed(&source.parse, received);
+    prepare_all(source, parsed, keys.redactor(), interrupted)
+}
+
 /// What must become of each event of a request.
 fn prepare_all(
     source: &Source,

@@ -79,7 +79,7 @@ pub enum SignError {
     },
     /// Only the vendor has the private key.
     #[error(
-        "a request with a public-key signature can only be signed by the sender, who alone has the private key"
+        "only the sender can sign such a request: it alone has the private key. Let it send a test event; samples of the source are run without a signature"
     )]
     PublicKey,
     /// Only the vendor has the private key of its certificate.
@@ -157,7 +157,8 @@ impl std::fmt::Debug for SignedRequest {
 /// Signs a request by the first alternative that can be signed.
 ///
 /// # Errors
-/// When none can; the reason is that of the first alternative.
+/// When none can; the reason is that of the first alternative, but for a secret that is not there where another
+/// alternative goes by keys that the sender publishes.
 pub fn sign(
     verifier: &Verifier,
     keys: &KeyRing,
@@ -179,6 +180,12 @@ pub fn sign(
                     request: draft.request,
                     peer: draft.peer,
                 });
+            }
+            // Where keys are published, a secret that is not there is not what is missing.
+            Err(SignError::PublicKey)
+                if matches!(first, Some(SignError::NoSecret { .. })) && reads_no_secret(alternative) =>
+            {
+                first = Some(SignError::PublicKey);
             }
             Err(error) => first = first.or(Some(error)),
         }
@@ -457,6 +464,12 @@ impl Draft<'_> {
         self.request.body = filled.ok_or_else(|| SignError::InBody(place.clone()))?;
         Ok(())
     }
+}
+
+/// Whether an alternative goes by published keys only.
+fn reads_no_secret(alternative: &Alternative) -> bool {
+    let mut primitives = alternative.primitives.iter();
+    primitives.all(|primitive| primitive.usage().is_none())
 }
 
 /// Whether the secrets of a source are enough to sign; for the rest only the sender has the key.

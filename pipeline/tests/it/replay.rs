@@ -74,6 +74,18 @@ fn keys(preset: &Preset) -> KeyRing {
     KeyRing::new(signing_uses(preset).enumerate().map(key).collect())
 }
 
+/// The presets whose examples somebody else than the sender can sign.
+fn signable() -> impl Iterator<Item = &'static Preset> {
+    Preset::all().iter().filter(|preset| {
+        let ways = &preset.verification.any;
+        ways.iter().any(|way| {
+            way.all
+                .iter()
+                .all(|primitive| primitive.pubkey.is_none() && primitive.jwt.is_none())
+        })
+    })
+}
+
 fn signed(source: &Source, headers: &BTreeMap<String, String>, body: &str, keys: &KeyRing) -> Received {
     let request = UnsignedRequest {
         method: "POST".to_owned(),
@@ -123,7 +135,7 @@ fn letters(items: Vec<Prepared>) -> Vec<Letter> {
 fn a_replayed_event_is_the_event_that_would_have_been_delivered() {
     let nothing_is_valid = json!({"schemas": [{"inline": "false"}]});
     let (mut compared, mut conforming) = (0, 0);
-    for preset in Preset::all() {
+    for preset in signable() {
         for format in ["MozDef", "CloudEvents", "Raw"] {
             let good = source(preset, &json!({"format": format}));
             let strict = source(preset, &nothing_is_valid);
@@ -164,7 +176,7 @@ fn a_replayed_event_is_the_event_that_would_have_been_delivered() {
 
 #[test]
 fn what_fails_again_keeps_its_id_and_says_how_often_and_by_which_replay() {
-    for preset in Preset::all() {
+    for preset in signable() {
         let strict = source(preset, &json!({"schemas": [{"inline": "false"}]}));
         let keys = keys(preset);
         for example in &preset.examples {

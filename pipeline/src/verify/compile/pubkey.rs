@@ -3,7 +3,7 @@
 use mef_crds::{KeySetFormat, NamedKeySet, Pubkey, PubkeyAlgorithm, X509Url};
 
 use super::{Compiler, usage};
-use crate::network_keys::{DocumentKind, KeyDocument};
+use crate::network_keys::{DocumentKind, KeyDocument, check_url};
 use crate::public_key::Algorithm;
 use crate::verify::pattern::Pattern;
 use crate::verify::primitive::{self, AlgorithmBy, CertificateUrl, KeySource, Kind, PublishedSet};
@@ -99,7 +99,7 @@ impl Compiler<'_> {
 
     /// An address of keys that is known before any request.
     pub(super) fn document_url(&mut self, field: &str, text: &str) -> Option<String> {
-        match published_url(text) {
+        match check_url(text) {
             Ok(()) => Some(text.to_owned()),
             Err(expected) => {
                 self.error(
@@ -159,24 +159,4 @@ fn algorithm(words: PubkeyAlgorithm) -> Algorithm {
         PubkeyAlgorithm::RsaPssSha256 => Algorithm::RsaPssSha256,
         PubkeyAlgorithm::RsaPssSha512 => Algorithm::RsaPssSha512,
     }
-}
-
-/// Whether keys may be fetched from an address: https, a name for a host, nothing that hides where it leads.
-fn published_url(text: &str) -> Result<(), &'static str> {
-    let uri: http::Uri = text.parse().map_err(|_| "it is no URL")?;
-    if uri.scheme_str() != Some("https") {
-        return Err("it must start with https://");
-    }
-    let authority = uri.authority().ok_or("it names no host")?;
-    if authority.as_str().contains('@') {
-        return Err("it must hold no user name");
-    }
-    let host = authority.host();
-    if host.starts_with('[') || host.parse::<std::net::IpAddr>().is_ok() {
-        return Err("its host must be a name, not an IP address");
-    }
-    if !host.contains('.') {
-        return Err("its host must be a full name, as login.example.org");
-    }
-    Ok(())
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use mef_crds::{Encoding, PubkeyEncoding};
 
 use super::{Trusted, mismatch, published};
-use crate::network_keys::{DocumentKind, KeyDocument, PublishedKey, Validity, WantedKey};
+use crate::network_keys::{DocumentKind, KeyDocument, PublishedKey, Validity, WantedKey, check_url};
 use crate::pipeline::RejectReason;
 use crate::public_key::{Algorithm, NotAPublicKey, PublicKey};
 use crate::verify::Unverified;
@@ -207,7 +207,7 @@ impl KeySource {
             }),
             Self::Certificate(certificate) => {
                 let url = required(view, &certificate.source)?;
-                if !certificate.allow.matches(&url) || !url.starts_with("https://") {
+                if !certificate.allow.matches(&url) || check_url(&url).is_err() {
                     return Err(Unverified::new(
                         RejectReason::NotAllowed,
                         format!(
