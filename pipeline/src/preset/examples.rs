@@ -18,19 +18,14 @@ pub(super) fn check(preset: &Preset) -> Vec<(String, String)> {
         return Vec::new();
     };
     let mut wrong = Vec::new();
-    let mut timed = false;
+    let (mut told, mut timed) = (false, false);
     for (index, example) in preset.examples.iter().enumerate() {
         let field = format!("examples[{index}]");
         for item in Parsed::of(&rules, &received(example)).items() {
             match item {
                 Ok(item) => {
+                    told |= facts.kind(item).is_some();
                     timed |= facts.time(item).is_some();
-                    if !preset.event.kind.is_empty() && facts.kind(item).is_none() {
-                        wrong.push((
-                            field.clone(),
-                            "has no event type where event.type looks".to_owned(),
-                        ));
-                    }
                 }
                 Err(unparsable) => wrong.extend(
                     unparsable
@@ -41,10 +36,19 @@ pub(super) fn check(preset: &Preset) -> Vec<(String, String)> {
             }
         }
     }
+    if preset.examples.is_empty() || !wrong.is_empty() {
+        return wrong;
+    }
     // A header may come with the signature.
     let in_body = |time: &TimeSource| time.from.starts_with("json:");
-    let expected = !preset.event.time.is_empty() && preset.event.time.iter().all(in_body);
-    if expected && !timed && wrong.is_empty() && !preset.examples.is_empty() {
+    let times = &preset.event.time;
+    if !preset.event.kind.is_empty() && !told {
+        wrong.push((
+            "event.type".to_owned(),
+            "none of the examples has a type there".to_owned(),
+        ));
+    }
+    if !times.is_empty() && times.iter().all(in_body) && !timed {
         wrong.push((
             "event.time".to_owned(),
             "none of the examples has a time there that can be read".to_owned(),

@@ -155,7 +155,7 @@ fn an_example_that_the_preset_itself_cannot_read_is_refused() {
         "zoom",
         "type: [\"json:/event\"]",
         "type: [\"json:/kind\"]",
-        "preset zoom: examples[0]: has no event type where event.type looks",
+        "preset zoom: event.type: none of the examples has a type there",
     );
     check(
         "zoom",

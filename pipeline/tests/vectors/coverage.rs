@@ -2,7 +2,7 @@
 //! of them signed by us, and the committed files are what their script makes.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use mef_pipeline::preset::Preset;
@@ -74,22 +74,28 @@ fn what_the_script_made_says_where_the_way_of_signing_is_described() {
     }
 }
 
+/// A Python that has the library: that of `make tools`, else the one of this machine.
+fn python() -> Option<PathBuf> {
+    let cache = std::env::var_os("MEF_CACHE").map(PathBuf::from);
+    let cache = cache.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache/mef")));
+    let candidates = cache
+        .map(|cache| cache.join("vectors/bin/python"))
+        .into_iter()
+        .chain([PathBuf::from("python3")]);
+    candidates.into_iter().find(|python| {
+        let imported = Command::new(python).args(["-c", "import cryptography"]).output();
+        imported.is_ok_and(|output| output.status.success())
+    })
+}
+
 #[test]
 fn the_script_makes_what_is_committed() {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/make.py");
-    let has_library = Command::new("python3")
-        .args(["-c", "import cryptography"])
-        .output()
-        .is_ok_and(|output| output.status.success());
-    if !has_library {
-        println!("not checked: it needs python3 with the package cryptography");
+    let Some(python) = python() else {
+        println!("not checked: it needs a Python with the package cryptography, which make tools installs");
         return;
-    }
-    let output = Command::new("python3")
-        .arg(script)
-        .arg("--check")
-        .output()
-        .unwrap();
+    };
+    let output = Command::new(python).arg(script).arg("--check").output().unwrap();
     assert!(
         output.status.success(),
         "{}",
