@@ -21,7 +21,7 @@ pub(super) fn check(preset: &Preset) -> Vec<(String, String)> {
     let (mut told, mut timed) = (false, false);
     for (index, example) in preset.examples.iter().enumerate() {
         let field = format!("examples[{index}]");
-        for item in Parsed::of(&rules, &received(example)).items() {
+        for item in Parsed::rehearsed(&rules, &received(example)).items() {
             match item {
                 Ok(item) => {
                     told |= facts.kind(item).is_some();
