@@ -5,7 +5,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::{Example, Preset, TimeSource};
+use super::{BodyFormat, BodyRules, Example, Preset, TimeSource};
 use crate::definition::Definition;
 use crate::envelope::Facts;
 use crate::parse::{ParseRules, Parsed};
@@ -64,10 +64,24 @@ fn definition(preset: &Preset) -> Option<Definition> {
         name: String::new(),
         generation: 0,
         spec: serde_json::from_value(json!({"webhook": {"provider": preset.name}})).ok()?,
-        preset: preset.clone(),
+        preset: Preset {
+            body: BodyRules {
+                formats: preset.body.formats.iter().copied().map(written).collect(),
+                ..preset.body.clone()
+            },
+            ..preset.clone()
+        },
         documents: Vec::new(),
         schemas: Vec::new(),
     })
+}
+
+/// How an example writes a format: of a token the claims, because only the sender can sign them.
+fn written(format: BodyFormat) -> BodyFormat {
+    match format {
+        BodyFormat::Jwt => BodyFormat::Json,
+        other => other,
+    }
 }
 
 /// The example as it would come in.
