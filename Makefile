@@ -47,6 +47,7 @@ fmt: ## Format the code
 .PHONY: generate
 generate: ## Write the generated files: crds/*.yaml
 	cargo run --quiet --package mef-crds --bin crdgen -- --write crds
+	cp crds/*.yaml charts/mef/crds-source/
 
 .PHONY: tools
 tools: ## Install what the tests need beside Rust: an API server, a schema validator to compare with, strace

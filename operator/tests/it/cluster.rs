@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use mef_e2e::{ApiServer, Kubectl};
+use mef_e2e::{ApiServer, Kubectl, repository};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -43,11 +44,44 @@ fn api_server() -> Arc<ApiServer> {
     api
 }
 
-fn install(api: &ApiServer) {
-    let applied = api.kubectl(
-        &["apply", "--server-side", "-f", "-"],
-        mef_crds::EVENT_SOURCE_YAML,
+/// Renders the chart with helm.
+fn chart(values: &Value) -> String {
+    let script = repository().join("tests/bed/helm/fetch");
+    let fetched = Command::new(script).output().expect("the script runs");
+    assert!(
+        fetched.status.success(),
+        "no helm: {}",
+        String::from_utf8_lossy(&fetched.stderr)
     );
+    let folder = String::from_utf8_lossy(&fetched.stdout).trim().to_owned();
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    fs::write(file.path(), values.to_string()).expect("a writable file");
+    let rendered = Command::new(format!("{folder}/helm"))
+        .args(["template", "mef"])
+        .arg(repository().join("charts/mef"))
+        .args([
+            "--namespace",
+            "mef-system",
+            "--kube-version",
+            "1.37.0",
+            "--values",
+        ])
+        .arg(file.path())
+        .output()
+        .expect("helm runs");
+    assert!(
+        rendered.status.success(),
+        "{}",
+        String::from_utf8_lossy(&rendered.stderr)
+    );
+    String::from_utf8_lossy(&rendered.stdout).into_owned()
+}
+
+/// The definition and the operator's own role, as the chart brings them.
+fn install(api: &ApiServer) {
+    let created = api.kubectl(&["create", "namespace", "mef-system"], "");
+    assert!(created.succeeded, "{}", created.stderr);
+    let applied = api.kubectl(&["apply", "--server-side", "-f", "-"], &chart(&json!({})));
     assert!(applied.succeeded, "{}", applied.stderr);
     let name = "crd/eventsources.events.mozdef.io";
     let there = api.kubectl(
@@ -85,14 +119,15 @@ impl Cluster {
     }
 
     pub(crate) fn start_operator(&mut self) {
-        let config = json!({
-            "receiver": {"image": "mef-receiver:test"},
+        let values = json!({
             "natsClusters": {"main": {"url": self.nats.url()}},
             "limits": {"depthSeconds": 1},
             "watchNamespaces": [self.namespace],
         });
         let path = self.folder.path().join("operator.yaml");
-        fs::write(&path, config.to_string()).expect("a writable folder");
+        fs::write(&path, configuration(&chart(&values))).expect("a writable folder");
+        let kubeconfig = self.folder.path().join("kubeconfig");
+        fs::write(&kubeconfig, as_operator(&self.api)).expect("a writable folder");
         let log = fs::File::options()
             .create(true)
             .append(true)
@@ -104,7 +139,7 @@ impl Cluster {
             .arg(path)
             .args(["--admin", &port.expect("a free port").to_string()])
             .args(["--log", "info,mef_operator=debug"])
-            .env("KUBECONFIG", self.api.kubeconfig())
+            .env("KUBECONFIG", kubeconfig)
             .env("NO_PROXY", "*")
             .stderr(log)
             .spawn();
@@ -231,6 +266,22 @@ impl Cluster {
         self.pods_are_ready(name);
         self.until(name, "Ready", "True", "Available");
     }
+}
+
+/// The operator's file among what the chart renders.
+fn configuration(rendered: &str) -> String {
+    serde_yaml::Deserializer::from_str(rendered)
+        .map(|document| Value::deserialize(document).expect("YAML"))
+        .find_map(|object| object["data"]["operator.yaml"].as_str().map(str::to_owned))
+        .expect("the chart has the operator's configuration")
+}
+
+/// A kubeconfig with which one may do what the chart lets the operator do, and nothing else.
+fn as_operator(api: &ApiServer) -> String {
+    let text = fs::read_to_string(api.kubeconfig()).expect("a kubeconfig");
+    let mut config: Value = serde_json::from_str(&text).expect("JSON");
+    config["users"][0]["user"]["as"] = json!("system:serviceaccount:mef-system:mef");
+    config.to_string()
 }
 
 /// The least source with a runtime.
