@@ -10,6 +10,7 @@ mod connection;
 mod definitions;
 mod duration;
 mod http_sig;
+mod jwt;
 mod parameters;
 mod runtime;
 mod schema;
@@ -22,6 +23,7 @@ pub use connection::{CertificateFront, IpAllow, Mtls};
 pub use definitions::{EVENT_SOURCE_YAML, generate};
 pub use duration::{DurationText, InvalidDuration};
 pub use http_sig::{HttpSig, HttpSigAlgorithm};
+pub use jwt::{Jwt, JwtAlgorithm, JwtBodyHash};
 pub use parameters::{ParameterName, Parameters};
 pub use runtime::{
     Autoscaling, ClusterQueue, ClusterRuntime, DeletionPolicy, GatewayRef, NatsQueue, Quantities, Resources,
@@ -37,10 +39,9 @@ pub use status::{
     SamplesStatus,
 };
 pub use verification::{
-    AlgorithmBy, AllOf, BodyDigest, Digest, Encoding, Hash, Hmac, Jwt, JwtAlgorithm, JwtBodyHash,
-    KeyEncoding, KeySetFormat, KeyedSignature, NamedKeySet, Primitive, Pubkey, PubkeyAlgorithm,
-    PubkeyEncoding, SignatureSeries, SignatureSource, TimeUnit, Timestamp, Token, TokenDecode, TokenScheme,
-    UrlVariant, Verification, X509Url,
+    AlgorithmBy, AllOf, BodyDigest, Digest, Encoding, Hash, Hmac, KeyEncoding, KeySetFormat, KeyedSignature,
+    NamedKeySet, Primitive, Pubkey, PubkeyAlgorithm, PubkeyEncoding, SignatureSeries, SignatureSource,
+    TimeUnit, Timestamp, Token, TokenDecode, TokenScheme, UrlVariant, Verification, X509Url,
 };
 
 /// The API group of every kind of this project.
