@@ -4,6 +4,7 @@
 //! out too, with the place where it breaks, so that it can be kept: a request as a whole, but of line-delimited JSON only
 //! the lines that are broken. Nothing here judges what an event means, and nothing is dropped.
 
+mod cloudevents;
 mod content;
 mod form;
 mod formats;
@@ -22,7 +23,7 @@ use crate::definition::Definition;
 use crate::diagnostics::Problem;
 use crate::json::Document;
 use crate::jws::{self, Compact};
-use crate::preset::BodyFormat;
+use crate::preset::{BodyFormat, KeyParts};
 use crate::received::Received;
 use crate::verify::Verified;
 use crate::verify::value::ValueSource;
@@ -49,8 +50,8 @@ pub struct ParseRules {
     split: Option<String>,
     required_keys: Vec<String>,
     keep_headers: Vec<String>,
-    request_key: Vec<ValueSource>,
-    item_key: Vec<ValueSource>,
+    request_key: Vec<Vec<ValueSource>>,
+    item_key: Vec<Vec<ValueSource>>,
     max_decoded_bytes: usize,
 }
 
@@ -101,8 +102,8 @@ impl ParseRules {
     pub fn compile(definition: &Definition) -> Result<Self, Vec<Problem>> {
         let preset = &definition.preset;
         let mut problems = Vec::new();
-        let mut sources = |field: &str, texts: &[String]| -> Vec<ValueSource> {
-            let mut read = |(index, text): (usize, &String)| match text.parse() {
+        let mut sources = |field: &str, keys: &[KeyParts]| -> Vec<Vec<ValueSource>> {
+            let mut read = |(index, text): (usize, &str)| match text.parse() {
                 Ok(source) => Some(source),
                 Err(error) => {
                     let field = format!("preset.vendorKey.{field}[{index}]");
@@ -110,7 +111,11 @@ impl ParseRules {
                     None
                 }
             };
-            texts.iter().enumerate().filter_map(&mut read).collect()
+            let mut parts = |(index, key): (usize, &KeyParts)| {
+                let texts = key.parts().iter().map(|text| (index, text.as_str()));
+                texts.filter_map(&mut read).collect()
+            };
+            keys.iter().enumerate().map(&mut parts).collect()
         };
         let vendor_key = preset.vendor_key.clone().unwrap_or_default();
         let request_key = sources("request", &vendor_key.request);
@@ -158,7 +163,12 @@ impl ParseRules {
     /// Whether one body can hold several events, so that the request's key alone does not tell them apart.
     #[must_use]
     pub fn splits(&self) -> bool {
-        let several = |format| matches!(format, &BodyFormat::Ndjson | &BodyFormat::JsonStream);
+        let several = |format| {
+            matches!(
+                format,
+                &BodyFormat::Ndjson | &BodyFormat::JsonStream | &BodyFormat::CloudEvents
+            )
+        };
         self.split.is_some() || self.formats.iter().any(several)
     }
 
@@ -204,7 +214,7 @@ impl Parsed {
     fn read(rules: &ParseRules, mut request: Request, decoded: Result<Bytes, Detail>) -> Self {
         let body = decoded
             .map_err(|detail| vec![detail])
-            .and_then(|bytes| formats::read(rules, request.content_type(), &bytes));
+            .and_then(|bytes| formats::read(rules, &request, &bytes));
         request.find_vendor_key(&rules.request_key, body.as_ref().ok().and_then(Body::whole));
         let request = Arc::new(request);
         let items = match body.and_then(|body| events(rules, body)) {
@@ -317,7 +327,7 @@ impl Item {
             ValueSource::Json(pointer) => document.pointer(pointer)?.scalar_text().map(Cow::into_owned),
             _ => None,
         };
-        let vendor_key = rules.item_key.iter().find_map(key);
+        let vendor_key = rules.item_key.iter().find_map(|parts| whole_key(parts, key));
         Self {
             request: Arc::clone(request),
             document,
@@ -400,6 +410,20 @@ impl Item {
     #[must_use]
     pub fn value(&self, source: &ValueSource) -> Option<Cow<'_, str>> {
         self.request.value(source, Some(&self.document))
+    }
+}
+
+/// A key of one value is that value. One of several, which all must be there, is their list as JSON: no two lists are the
+/// same text.
+pub(super) fn whole_key(
+    parts: &[ValueSource],
+    value: impl Fn(&ValueSource) -> Option<String>,
+) -> Option<String> {
+    let values: Vec<String> = parts.iter().map(value).collect::<Option<_>>()?;
+    match values.as_slice() {
+        [] => None,
+        [one] => Some(one.clone()),
+        _ => serde_json::to_string(&values).ok(),
     }
 }
 

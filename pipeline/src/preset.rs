@@ -136,18 +136,40 @@ pub struct TimeSource {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct VendorKey {
-    /// The request's key, first found wins: `header:NAME`, `query:NAME`, `json:/POINTER` (into the whole body).
+    /// The request's key, first found wins: `header:NAME`, `query:NAME`, `json:/POINTER` (into the whole body). An entry that
+    /// is a list is one key of several values.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub request: Vec<String>,
+    pub request: Vec<KeyParts>,
     /// The item's key where a body is split, first found wins: `json:/POINTER` (into the item).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub item: Vec<String>,
+    pub item: Vec<KeyParts>,
     /// The vendor says that the key is unique per event and the same on a redelivery, so the bytes need not count.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unique: bool,
     /// Where the vendor says so; needed with `unique`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
+}
+
+/// A key: one value, or several that make it together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum KeyParts {
+    /// One value.
+    One(String),
+    /// Several, all of which must be there.
+    Several(Vec<String>),
+}
+
+impl KeyParts {
+    /// The value sources.
+    #[must_use]
+    pub fn parts(&self) -> &[String] {
+        match self {
+            Self::One(source) => std::slice::from_ref(source),
+            Self::Several(sources) => sources,
+        }
+    }
 }
 
 /// How the body is read and split.
@@ -179,6 +201,9 @@ pub enum BodyFormat {
     Ndjson,
     /// JSON values one after the other (Splunk's HTTP Event Collector).
     JsonStream,
+    /// CloudEvents over HTTP: binary (from the `ce-` headers), structured or a batch, as the headers tell. The event is the
+    /// CloudEvent, with its data under `data` or `data_base64`.
+    CloudEvents,
     /// A signed token whose claims are the event (security event tokens, RFC 8935). Only where every alternative of the
     /// verification has a `jwt` from `body`, so that what is read is what was verified.
     Jwt,

@@ -198,7 +198,8 @@ fn event_facts(preset: &Provider) -> Vec<String> {
     }
     if let Some(key) = &preset.vendor_key {
         let unique = if key.unique { ", unique per event" } else { "" };
-        let sources: Vec<_> = key.request.iter().chain(&key.item).map(String::as_str).collect();
+        let keys = key.request.iter().chain(&key.item);
+        let sources: Vec<_> = keys.map(|key| key.parts().join(" with ")).collect();
         facts.push(format!("  delivery key from {}{unique}", sources.join(", then ")));
         facts.extend(key.source.iter().map(|source| paragraph("  key: ", source)));
     }

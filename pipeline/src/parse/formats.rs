@@ -3,7 +3,8 @@
 
 use bytes::Bytes;
 
-use super::{Found, MAX_ITEMS, ParseRules, form};
+use super::request::Request;
+use super::{Found, MAX_ITEMS, ParseRules, cloudevents, form};
 use crate::dead_letter::Detail;
 use crate::excerpt::shorten;
 use crate::json::{Document, JsonError};
@@ -31,12 +32,11 @@ impl Body {
 }
 
 /// Reads a body in the first format that fits. A form is tried where the content type says so, and nothing else then.
-pub(super) fn read(
-    rules: &ParseRules,
-    content_type: Option<&str>,
-    body: &Bytes,
-) -> Result<Body, Vec<Detail>> {
-    if body.iter().all(u8::is_ascii_whitespace) {
+pub(super) fn read(rules: &ParseRules, request: &Request, body: &Bytes) -> Result<Body, Vec<Detail>> {
+    let content_type = request.content_type();
+    // An event in its headers needs no body.
+    let may_be_empty = rules.formats.contains(&BodyFormat::CloudEvents);
+    if body.iter().all(u8::is_ascii_whitespace) && !may_be_empty {
         return Err(vec![Detail::message("the body is empty")]);
     }
     if rules.formats.contains(&BodyFormat::Form) && form::is_form(content_type) {
@@ -53,6 +53,7 @@ pub(super) fn read(
             BodyFormat::JsonStream => Document::parse_sequence(body.clone())
                 .map(Body::Sequence)
                 .map_err(|error| not_json(&error)),
+            BodyFormat::CloudEvents => cloudevents::read(request, body),
             BodyFormat::Jwt => claims(body).map(Body::Whole),
             BodyFormat::Ndjson => lines(body).map(Body::Lines),
             BodyFormat::Form => Err(no_form(content_type)),

@@ -6,12 +6,17 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use jiff::Timestamp;
 
+use super::{cloudevents, whole_key};
 use crate::dead_letter::Letter;
 use crate::definition::Definition;
 use crate::excerpt::shorten;
 use crate::json::Document;
+use crate::preset::BodyFormat;
 use crate::received::Received;
 use crate::verify::value::ValueSource;
+
+/// At the end of a name to keep: whatever follows.
+const ANY: &str = "*";
 
 /// What the later stages need of a request. Of its headers only those that are kept.
 #[derive(Clone, Debug)]
@@ -28,13 +33,13 @@ pub struct Request {
 
 /// Every header that is kept: those the preset lists (to which the definition adds what its schema rules compare), and
 /// those that later stages read, because a replay must find again what the first attempt saw.
-pub(super) fn headers_to_keep(definition: &Definition, request_key: &[ValueSource]) -> Vec<String> {
+pub(super) fn headers_to_keep(definition: &Definition, request_key: &[Vec<ValueSource>]) -> Vec<String> {
     let preset = &definition.preset;
     let kinds = preset.event.kind.iter().map(String::as_str);
     let texts = kinds.chain(preset.event.time.iter().map(|time| time.from.as_str()));
     let sources = texts
         .filter_map(|text| text.parse().ok())
-        .chain(request_key.iter().cloned());
+        .chain(request_key.iter().flatten().cloned());
     let read = sources.filter_map(|source| match source {
         ValueSource::Header(name) => Some(name),
         _ => None,
@@ -45,6 +50,9 @@ pub(super) fn headers_to_keep(definition: &Definition, request_key: &[ValueSourc
         .map(|name| name.to_ascii_lowercase())
         .chain(read)
         .collect();
+    if preset.body.formats.contains(&BodyFormat::CloudEvents) {
+        names.push(format!("{}{ANY}", cloudevents::PREFIX));
+    }
     names.sort_unstable();
     names.dedup();
     names
@@ -52,9 +60,17 @@ pub(super) fn headers_to_keep(definition: &Definition, request_key: &[ValueSourc
 
 impl Request {
     pub(super) fn of(received: &Received, keep: &[String]) -> Self {
-        let headers = keep
+        let kept = |name: &str| {
+            keep.iter().any(|keep| match keep.strip_suffix(ANY) {
+                Some(prefix) => name.starts_with(prefix),
+                None => keep == name,
+            })
+        };
+        let headers = received
+            .headers
             .iter()
-            .filter_map(|name| Some((name.clone(), joined(received, name)?)))
+            .filter(|(name, _)| kept(name))
+            .filter_map(|(name, _)| Some((name.to_owned(), joined(received, name)?)))
             .collect();
         Self {
             headers,
@@ -90,9 +106,9 @@ impl Request {
         })
     }
 
-    pub(super) fn find_vendor_key(&mut self, sources: &[ValueSource], document: Option<&Document>) {
-        let key = sources.iter().find_map(|source| self.value(source, document));
-        self.vendor_key = key.map(Cow::into_owned);
+    pub(super) fn find_vendor_key(&mut self, keys: &[Vec<ValueSource>], document: Option<&Document>) {
+        let value = |source: &ValueSource| self.value(source, document).map(Cow::into_owned);
+        self.vendor_key = keys.iter().find_map(|parts| whole_key(parts, value));
     }
 
     /// The value of a source, `json:` pointing into `document`.

@@ -1,6 +1,7 @@
 //! What a user would miss: an event that vanishes, one that is cut in the wrong place, a reason that names no place.
 
 mod again;
+mod cloudevents;
 
 use std::io::Write;
 
@@ -523,7 +524,8 @@ fn a_source_is_read_from_the_event_the_query_and_the_kept_headers() {
 #[test]
 fn a_preset_that_names_no_source_or_pointer_is_refused() {
     let mut broken = definition(&json!({"split": {"pointer": "events"}}), &json!({}));
-    broken.preset.vendor_key.as_mut().expect("a key").request[0] = "head:x".to_owned();
+    broken.preset.vendor_key.as_mut().expect("a key").request[0] =
+        crate::preset::KeyParts::One("head:x".to_owned());
     let problems = ParseRules::compile(&broken).expect_err("refused");
     let fields: Vec<_> = problems.iter().map(|problem| problem.field.as_str()).collect();
     assert_eq!(

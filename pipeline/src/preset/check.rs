@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use mef_crds::{ParameterName, Primitive, Verification};
 
 use super::{
-    ALLOWLIST, Ack, BodyFormat, BodyRules, EventFacts, Example, Preset, PresetParameter, PresetSecret, Retry,
-    VendorKey, examples,
+    ALLOWLIST, Ack, BodyFormat, BodyRules, EventFacts, Example, KeyParts, Preset, PresetParameter,
+    PresetSecret, Retry, VendorKey, examples,
 };
 use crate::challenge::Challenges;
 use crate::diagnostics::Problem;
@@ -290,10 +290,15 @@ impl Check {
             unique,
             source,
         } = key;
-        self.sources("vendorKey.request", request, of_event, OF_EVENT);
+        let texts =
+            |keys: &[KeyParts]| -> Vec<String> { keys.iter().flat_map(|key| key.parts().to_vec()).collect() };
+        if request.iter().chain(item).any(|key| key.parts().is_empty()) {
+            self.error("vendorKey", "has a key of no value");
+        }
+        self.sources("vendorKey.request", &texts(request), of_event, OF_EVENT);
         self.sources(
             "vendorKey.item",
-            item,
+            &texts(item),
             |source| matches!(source, ValueSource::Json(_)),
             "json:/POINTER into the item",
         );

@@ -180,10 +180,13 @@ fn every_example_has_an_id_of_its_own_that_stays() {
                 assert_eq!(first["id"], second["id"], "{}, {}", preset.name, example.event);
             }
             // The header that is the key is the same in all of them here, where the vendor makes a new one each.
-            let by_header = preset
-                .vendor_key
-                .as_ref()
-                .is_some_and(|key| key.unique && key.request.iter().any(|from| from.starts_with("header:")));
+            let by_header = preset.vendor_key.as_ref().is_some_and(|key| {
+                key.unique
+                    && key
+                        .request
+                        .iter()
+                        .any(|key| key.parts().iter().any(|from| from.starts_with("header:")))
+            });
             for event in &first {
                 assert!(
                     ids.insert(event["id"].to_string()) || by_header,

@@ -3,7 +3,7 @@
 use super::*;
 use crate::dead_letter::{BodyEncoding, DeadReason, Letter};
 
-fn letter(content_type: Option<&str>) -> Letter {
+pub(super) fn letter(content_type: Option<&str>) -> Letter {
     Letter {
         source: "security/test".to_owned(),
         definition: "0123456789ab".to_owned(),
