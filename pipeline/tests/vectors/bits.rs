@@ -199,7 +199,10 @@ fn no_flipped_bit_of_a_token_is_accepted() {
         let Some(name) = token.from.strip_prefix("header:") else {
             continue;
         };
-        let value = signed.received.headers.all(name).next().unwrap().to_vec();
+        // Where another alternative proves the request there is none.
+        let Some(value) = signed.received.headers.all(name).next().map(<[u8]>::to_vec) else {
+            continue;
+        };
         // The scheme's word is compared without case.
         let start = token
             .scheme
