@@ -17,6 +17,7 @@ use serde_json::{Map, Value};
 
 /// What a capture held.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "a command holds one of them")]
 pub(crate) enum Captured {
     /// A request, as it came in.
     Request(Received),
