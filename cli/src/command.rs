@@ -1,6 +1,7 @@
 //! The command tree: what was typed, to the file that does it.
 
 mod check;
+mod cluster;
 mod dev;
 mod dlq;
 mod explain;
@@ -58,6 +59,10 @@ enum Command {
     Queue(queue::Queue),
     #[command(subcommand)]
     Dlq(dlq::Dlq),
+    Status(cluster::Status),
+    Reconcile(cluster::Reconcile),
+    Suspend(cluster::Suspend),
+    Resume(cluster::Resume),
     Replay(replay::Replay),
     #[command(subcommand)]
     Preset(preset::Preset),
@@ -88,6 +93,10 @@ fn dispatch(command: &Command, output: Output) -> Outcome {
         Command::Tail(command) => command.run(output),
         Command::Queue(command) => command.run(output),
         Command::Dlq(command) => command.run(output),
+        Command::Status(command) => command.run(output),
+        Command::Reconcile(command) => command.run(output),
+        Command::Suspend(command) => command.run(output),
+        Command::Resume(command) => command.run(output),
         Command::Replay(command) => command.run(output),
         Command::Preset(command) => command.run(output),
     }

@@ -7,6 +7,7 @@ pub mod apply;
 pub mod deletion;
 pub mod desired;
 pub mod diff;
+pub mod endpoint;
 pub mod fetch;
 pub mod kinds;
 mod leave;
@@ -107,7 +108,11 @@ pub(crate) async fn write(
 
 fn next(object: &EventSource, context: &Context, outcome: &status::Outcome) -> Duration {
     let aspects = [&outcome.accepted, &outcome.references, &outcome.provisioned];
-    let settled = aspects.iter().all(|aspect| aspect.holds == Some(true));
+    let waits_for_route = matches!(
+        outcome.endpoint.reason,
+        Reason::Pending | Reason::RouteNotAccepted
+    );
+    let settled = aspects.iter().all(|aspect| aspect.holds == Some(true)) && !waits_for_route;
     if !outcome.stalled && !settled {
         return AT_WORK;
     }

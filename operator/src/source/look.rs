@@ -13,6 +13,7 @@ use super::Error;
 use super::apply::{self, ApplyError};
 use super::desired::{self, Wanted, decode, revision_number};
 use super::diff::{self, Live, Plan};
+use super::endpoint;
 use super::fetch::{self, Observed};
 use super::kinds::Kind;
 use super::rollout::{self, Rollout};
@@ -46,7 +47,9 @@ pub(super) async fn look(object: &EventSource, context: &Context, reach: Reach) 
     let observed = fetch::fetch(&context.client, object).await?; // IO
     let judged = judge(object, &observed, context.now()); // pure
     let place = validate::place(object, &context.config); // pure
-    let mut outcome = first_outcome(&observed, &judged, place.as_ref().err());
+    let runtime = object.spec.runtime.as_ref().map(|runtime| &runtime.cluster);
+    let endpoint = endpoint::judge(runtime, &observed.live, context.now()); // pure
+    let mut outcome = first_outcome(&observed, &judged, place.as_ref().err(), endpoint, served(object));
     let Ok(place) = place else {
         return Ok(Look {
             outcome,
@@ -85,13 +88,26 @@ pub(super) async fn look(object: &EventSource, context: &Context, reach: Reach) 
     Ok(Look { outcome, failed })
 }
 
+/// Whether some definition of the source ever ran on every replica.
+fn served(object: &EventSource) -> bool {
+    let status = object.status.as_ref();
+    let definition = status.and_then(|status| status.definition.as_ref());
+    definition.is_some_and(|definition| definition.serving.is_some())
+}
+
 fn judge(object: &EventSource, observed: &Observed, now: Timestamp) -> Judged {
     let until = Instant::now() + SAMPLES_WITHIN;
     validate::validate(object, &observed.references, now, &|| Instant::now() >= until)
 }
 
 /// What the judgement alone says; nothing is provisioned yet.
-fn first_outcome(observed: &Observed, judged: &Judged, nowhere: Option<&Problem>) -> Outcome {
+fn first_outcome(
+    observed: &Observed,
+    judged: &Judged,
+    nowhere: Option<&Problem>,
+    endpoint: Aspect,
+    served: bool,
+) -> Outcome {
     let mut problems = judged.problems.clone();
     problems.extend(nowhere.cloned());
     let of = |missing: bool| -> Vec<Problem> {
@@ -110,11 +126,8 @@ fn first_outcome(observed: &Observed, judged: &Judged, nowhere: Option<&Problem>
             "the definition compiles and its samples pass",
         ),
         references: aspect(&missing, Reason::Resolved, "every Secret and ConfigMap is there"),
-        provisioned: provisioned(&rollout),
-        endpoint: Aspect::unknown(
-            Reason::NotProbed,
-            "the operator does not ask its own URL in this version",
-        ),
+        provisioned: provisioned(&rollout, served),
+        endpoint,
         stalled: !wrong.is_empty(),
         desired: judged.good.as_ref().map(|good| good.digest().to_owned()),
         samples: judged.samples.clone(),
@@ -244,7 +257,8 @@ fn last_good(observed: &Observed) -> Option<Good> {
     revisions.iter().filter_map(decode).find_map(validate::recall)
 }
 
-fn provisioned(rollout: &Rollout) -> Aspect {
+/// `served`: whether some definition served before.
+fn provisioned(rollout: &Rollout, served: bool) -> Aspect {
     let Rollout {
         digest,
         ready,
@@ -259,6 +273,10 @@ fn provisioned(rollout: &Rollout) -> Aspect {
         ),
         (false, Some((reason, message)), _) => Aspect::no(*reason, message.clone()),
         (false, None, None) => Aspect::no(Reason::Creating, "the receiver is being made"),
+        (false, None, Some(_)) if !served => Aspect::no(
+            Reason::Creating,
+            format!("{ready} of {wanted} pods answer; the first are being started"),
+        ),
         (false, None, Some(_)) => Aspect::no(
             Reason::RollingOut,
             format!("{ready} of {wanted} pods answer; the newest are being started"),

@@ -214,9 +214,9 @@ fn ready(outcome: &Outcome) -> Aspect {
         &outcome.endpoint,
     ];
     let first = aspects.into_iter().find(|aspect| aspect.holds == Some(false));
-    let unknown = [&outcome.accepted, &outcome.references, &outcome.provisioned]
-        .into_iter()
-        .find(|aspect| aspect.holds.is_none());
+    // A URL that is not asked is no reason to wait; a route nobody has looked at is.
+    let waited_for = |aspect: &&&Aspect| aspect.holds.is_none() && aspect.reason != Reason::NotProbed;
+    let unknown = aspects.iter().find(waited_for).copied();
     match first.or(unknown) {
         None => Aspect::yes(
             Reason::Available,

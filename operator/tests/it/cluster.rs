@@ -155,6 +155,11 @@ impl Cluster {
         }
     }
 
+    /// An administrator's kubeconfig.
+    pub(crate) fn kubeconfig(&self) -> std::path::PathBuf {
+        self.api.kubeconfig()
+    }
+
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }

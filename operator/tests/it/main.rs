@@ -9,6 +9,7 @@
 )]
 
 mod cluster;
+mod commands;
 mod deletion;
 mod last_good;
 #[path = "../../../tests/bed/nats/server.rs"]
