@@ -11,6 +11,7 @@
 mod cluster;
 mod commands;
 mod deletion;
+mod golden;
 mod last_good;
 #[path = "../../../tests/bed/nats/server.rs"]
 mod nats_server;
