@@ -58,10 +58,13 @@ struct Segment {
     live: u64,
     /// When its first and its last record were kept; none while it is empty.
     kept: Option<(Micros, Micros)>,
+    /// The highest sequence of its records, deleted ones too; 0 while it is empty.
+    last: u64,
 }
 
 impl Segment {
-    fn count(&mut self, at: Micros) {
+    fn count(&mut self, sequence: u64, at: Micros) {
+        self.last = self.last.max(sequence);
         let (first, last) = self.kept.unwrap_or((at, at));
         self.kept = Some((first.min(at), last.max(at)));
     }

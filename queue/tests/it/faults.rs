@@ -153,6 +153,27 @@ fn after_a_failed_sync_the_next_message_goes_to_another_segment() {
 }
 
 #[test]
+fn a_failed_write_that_could_not_be_taken_back_is_taken_back_before_another_segment_follows() {
+    wait(async {
+        let disk = FakeDisk::default();
+        let bench = bench(&disk);
+        let queue = bench.open();
+        keep(&queue, Lane::Events, vec![message("a", "1")]).await;
+        // The write, the cut that should take it back, and the journal's note that it does not count all fail.
+        disk.fail(disk.operations() + 1..disk.operations() + 5);
+        let results = queue.send(Lane::Events, vec![message("never", "1")]).await;
+        assert!(results[0].is_err());
+        disk.fail(0..0);
+        // Old enough for the upkeep to begin another segment, before anything is sent.
+        bench.hands.advance(bench.settings.retention / 7);
+        queue.depth(Lane::Events).await.unwrap();
+        keep(&queue, Lane::Events, vec![message("b", "1")]).await;
+        drop(queue);
+        assert_eq!(ids(&all(&bench.open(), Lane::Events).await), ["a", "b"]);
+    });
+}
+
+#[test]
 fn a_reader_that_saw_a_message_taken_back_misses_none_behind_it() {
     wait(async {
         let disk = FakeDisk::default();

@@ -357,3 +357,28 @@ fn a_folder_that_cannot_be_used_is_named_with_the_reason_and_what_to_do() {
         .to_string();
     assert!(error.contains("mef dev"), "{error}");
 }
+
+#[tokio::test]
+async fn a_segment_that_is_moved_away_and_brought_back_has_lost_nothing() {
+    for moved in 0..2 {
+        let mut bench = Bench::new();
+        bench.options.segment_bytes = 100;
+        let queue = bench.open();
+        for id in ["a", "b", "c"] {
+            keep(&queue, Lane::Events, vec![message(id, vec![b'x'; 60])]).await;
+        }
+        drop(queue);
+        let path = bench.segments(Lane::Events).remove(moved);
+        let away = path.with_extension("log.damaged");
+        fs::rename(&path, &away).unwrap();
+        let queue = bench.open();
+        keep(&queue, Lane::Events, vec![message("d", "1")]).await;
+        drop(queue);
+        fs::rename(&away, &path).unwrap();
+        assert_eq!(
+            ids(&all(&bench.open(), Lane::Events).await),
+            ["a", "b", "c", "d"],
+            "segment {moved}"
+        );
+    }
+}

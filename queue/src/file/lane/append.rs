@@ -99,7 +99,7 @@ impl Lane {
         messages
             .into_iter()
             .map(|(sequence, message)| {
-                segment.count(message.sent_at);
+                segment.count(sequence, message.sent_at);
                 self.index.insert(sequence, message);
                 sequence
             })
@@ -122,8 +122,10 @@ impl Lane {
             .map_err(|error| unavailable("make a segment in", &self.dir, &error))
     }
 
-    /// Starts a new segment, durable with its name before it is used.
+    /// Starts a new segment, durable with its name before it is used. What a failed write left is put right before: behind
+    /// another segment nobody would look for it, and opening would take it for damage.
     pub(crate) fn roll(&mut self) -> io::Result<u64> {
+        self.repair()?;
         self.settle()?;
         let first = self.next;
         let path = segment_path(&self.dir, first);

@@ -144,7 +144,7 @@ impl Lane {
         };
         self.next = self.next.max(first);
         for (offset, mut record) in scan.records {
-            segment.count(record.sent_at);
+            segment.count(record.sequence, record.sent_at);
             self.next = self.next.max(record.sequence.saturating_add(1));
             if facts.is_deleted(record.sequence) {
                 continue;

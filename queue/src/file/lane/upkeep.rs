@@ -94,10 +94,16 @@ impl Lane {
     /// All that a journal must say about the segments that exist.
     fn snapshot(&self) -> Vec<Entry> {
         let mut entries = Vec::new();
-        let mut firsts = self.segments.keys().copied().peekable();
-        while let Some(first) = firsts.next() {
-            let behind = firsts.peek().copied().unwrap_or(self.next);
-            entries.extend(self.deleted_ranges(first, behind));
+        let newest = self.segments.last_key_value().map(|(first, _)| *first);
+        for (first, segment) in &self.segments {
+            let behind = if Some(*first) == newest {
+                // A failed write may have left records behind the last; they count for nothing.
+                self.next
+            } else {
+                // Not up to the next segment: one between them may have been moved away, and may be brought back.
+                segment.last.saturating_add(1)
+            };
+            entries.extend(self.deleted_ranges(*first, behind));
         }
         for (first, segment) in &self.segments {
             if segment.sealed {
