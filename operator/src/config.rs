@@ -163,6 +163,12 @@ impl Config {
                     "natsClusters.{name}.replicas is {replicas}; JetStream keeps 1 to 5 copies"
                 ));
             }
+            if cluster.url.contains('@') {
+                return Err(format!(
+                    "natsClusters.{name}.url holds a user; the URL stands in every receiver's Deployment for all to read: put \
+                     credentials into a Secret and name it in credentialsRef of the sources"
+                ));
+            }
             if cluster.url.trim().is_empty() {
                 return Err(format!(
                     "natsClusters.{name}.url is empty; give it as nats://host:4222"
@@ -207,6 +213,12 @@ mod tests {
                 .contains("natsClusters.main.replicas is 6")
         );
         assert!(read("receiver: {image: ' '}").is_err());
+        let error = read("receiver: {image: a}\nnatsClusters: {main: {url: 'nats://mef:hunter2@a'}}");
+        let error = error.unwrap_err().to_string();
+        assert!(
+            error.contains("natsClusters.main.url") && !error.contains("hunter2"),
+            "{error}"
+        );
         assert!(read("receiver: {image: a}\nlimits: {concurrency: 0}").is_err());
     }
 }

@@ -18,6 +18,7 @@ pub(super) async fn leave(object: &EventSource, context: &Context) -> Result<Act
         return Ok(Action::await_change());
     }
     let children = ingress(object, context).await?;
+    let (pods, messages) = stock(fetch::pods(&context.client, object), messages(object, context)).await?;
     let leaving = Leaving {
         policy: object.spec.deletion_policy.unwrap_or_default(),
         forced: object
@@ -26,9 +27,9 @@ pub(super) async fn leave(object: &EventSource, context: &Context) -> Result<Act
             .map(String::as_str)
             == Some("all"),
         children_go: children_go(object, context).await,
-        messages: messages(object, context).await,
+        messages,
         ingress: children.len(),
-        pods: fetch::pods(&context.client, object).await?,
+        pods,
     };
     match step(&leaving) {
         Step::Serve(reason, message) => wait(object, context, reason, message, true).await?,
@@ -45,6 +46,16 @@ pub(super) async fn leave(object: &EventSource, context: &Context) -> Result<Act
         Step::LetGo => return go(object, context).await,
     }
     Ok(Action::requeue(LEAVING))
+}
+
+/// Counts pods, then messages, in this order: what the last pod kept while it was counted is among the messages. The other
+/// way round a queue would pass for empty that it has just filled.
+async fn stock<E>(
+    pods: impl Future<Output = Result<usize, E>>,
+    messages: impl Future<Output = Result<u64, String>>,
+) -> Result<(usize, Result<u64, String>), E> {
+    let pods = pods.await?;
+    Ok((pods, messages.await))
 }
 
 /// Takes the rest of the children along: what the garbage collector would do is not waited for.
@@ -143,4 +154,24 @@ async fn discard(object: &EventSource, context: &Context) -> Result<(), Error> {
         .await
         .map_err(|error| retry(error.to_string()))?;
     streams::discard(&connection, object).await.map_err(retry)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_the_last_pod_keeps_while_it_is_counted_is_not_taken_for_nothing() {
+        let kept = Cell::new(0);
+        let pods = async {
+            // It finishes its last request and ends.
+            kept.set(1);
+            Ok::<_, Error>(0)
+        };
+        let messages = async { Ok(kept.get()) };
+        let (pods, messages) = stock(pods, messages).await.unwrap();
+        assert_eq!((pods, messages), (0, Ok(1)));
+    }
 }
