@@ -414,11 +414,12 @@ impl Item {
 }
 
 /// A key of one value is that value. One of several, which all must be there, is their list as JSON: no two lists are the
-/// same text.
+/// same text. An empty value is none: events that share it would share their id, and all but the first would be dropped.
 pub(super) fn whole_key(
     parts: &[ValueSource],
     value: impl Fn(&ValueSource) -> Option<String>,
 ) -> Option<String> {
+    let value = |part| value(part).filter(|text| !text.trim().is_empty());
     let values: Vec<String> = parts.iter().map(value).collect::<Option<_>>()?;
     match values.as_slice() {
         [] => None,

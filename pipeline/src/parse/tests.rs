@@ -533,3 +533,14 @@ fn a_preset_that_names_no_source_or_pointer_is_refused() {
         ["preset.vendorKey.request[0]", "preset.body.split.pointer"]
     );
 }
+
+#[test]
+fn an_empty_key_of_the_vendor_is_none_and_the_next_place_is_looked_at() {
+    let parsed = Parsed::of(
+        &rules(&json!({})),
+        &received(&[("x-id", " ")], r#"{"id":"in-body","key":""}"#),
+    );
+    assert_eq!(parsed.request().vendor_key(), Some("from-query"));
+    let keys: Vec<_> = parsed.items().iter().flatten().map(Item::vendor_key).collect();
+    assert_eq!(keys, [None]);
+}
