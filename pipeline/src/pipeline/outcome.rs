@@ -139,6 +139,8 @@ pub struct Message {
     event: Box<Event>,
     frame: Arc<Frame>,
     redactor: Arc<Redactor>,
+    /// The dead letter it was made of and the replay that did; none for a first delivery.
+    replayed: Option<Arc<(Letter, String)>>,
 }
 
 impl std::fmt::Debug for Message {
@@ -161,7 +163,13 @@ impl Message {
             event: Box::new(event),
             frame,
             redactor,
+            replayed: None,
         }
+    }
+
+    pub(super) fn of_replay(mut self, replayed: Arc<(Letter, String)>) -> Self {
+        self.replayed = Some(replayed);
+        self
     }
 
     /// The event's id: SHA-256 in hexadecimal.
@@ -182,6 +190,11 @@ impl Message {
         let mut letter = self.frame.undelivered(&self.event, &self.id, &self.redactor);
         letter.reason = reason;
         letter.detail = vec![Detail::message(detail)];
-        letter
+        match self.replayed.as_deref() {
+            // Without its attempts it would be the letter it was made of, which a queue that remembers ids keeps no second
+            // time, and which the replay then deletes.
+            Some((before, replay)) => letter.again(before, replay),
+            None => letter,
+        }
     }
 }

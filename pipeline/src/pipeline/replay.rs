@@ -1,5 +1,7 @@
 //! A dead letter's way back: through today's definition, from the stage its unit names.
 
+use std::sync::Arc;
+
 use super::{Prepared, prepare, prepare_all};
 use crate::dead_letter::{ItemPosition, Letter, Undecodable, Unit};
 use crate::parse::{Item, Request, parse_again};
@@ -58,15 +60,15 @@ pub fn reprocess(
             vec![item]
         }
     };
-    Ok(items
-        .into_iter()
-        .map(|item| marked(item, letter, replay))
-        .collect())
+    let replayed = Arc::new((letter.clone(), replay.to_owned()));
+    Ok(items.into_iter().map(|item| marked(item, &replayed)).collect())
 }
 
-fn marked(item: Prepared, before: &Letter, replay: &str) -> Prepared {
+fn marked(item: Prepared, replayed: &Arc<(Letter, String)>) -> Prepared {
+    let (before, replay) = &**replayed;
     match item {
         Prepared::DeadLetter(letter) => Prepared::letter(letter.again(before, replay)),
-        item @ (Prepared::Event(_) | Prepared::Filtered) => item,
+        Prepared::Event(message) => Prepared::Event(message.of_replay(Arc::clone(replayed))),
+        Prepared::Filtered => item,
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use mef_pipeline::dead_letter::Letter;
+use mef_pipeline::dead_letter::{DeadReason, Letter};
 use mef_pipeline::definition::{Definition, References};
 use mef_pipeline::envelope::conformance::conform;
 use mef_pipeline::network_keys::NetworkKeys;
@@ -195,6 +195,29 @@ fn what_fails_again_keeps_its_id_and_says_how_often_and_by_which_replay() {
             }
         }
     }
+}
+
+#[test]
+fn what_the_queue_refuses_in_a_replay_says_how_often_and_by_which_replay() {
+    let preset = Preset::get("bearer").expect("a preset");
+    let source = source(preset, &json!({}));
+    let keys = keys(preset);
+    let undeliverable = |prepared: &[Prepared]| match prepared {
+        [Prepared::Event(message)] => message.undelivered(DeadReason::Undeliverable, "it does not like it"),
+        other => panic!("{other:?}"),
+    };
+    let first = undeliverable(&prepared(
+        &source,
+        signed(&source, &BTreeMap::new(), "{\"a\": 1}", &keys),
+        &keys,
+    ));
+    let again = reprocess(&source, &first, "replay-7", &keys, &|| false).expect("it can be read back");
+    let expected = Letter {
+        attempts: 2,
+        replay: Some("replay-7".to_owned()),
+        ..first
+    };
+    assert_eq!(undeliverable(&again), expected);
 }
 
 #[test]
