@@ -231,7 +231,7 @@ impl Verifier {
 
     /// What the content of a signed JSON event looks like, for each HMAC.
     pub(crate) fn message_shapes(&self) -> Vec<String> {
-        self.primitives().filter_map(Primitive::message_shape).collect()
+        self.primitives().flat_map(Primitive::message_shapes).collect()
     }
 
     /// The position of the secret that matched.

@@ -8,7 +8,7 @@ use super::{Challenges, Guard, Handshake, Piece, SIGNING};
 use crate::diagnostics::{self, Problem};
 use crate::preset::{self, Challenge, ChallengeAuth, Preset, Respond, SetUpState, When};
 use crate::verify::Verifier;
-use crate::verify::pattern::Pattern;
+use crate::verify::pattern::{Pattern, names_host};
 use crate::verify::template::{Span, spans};
 use crate::verify::value::{ValueSource, is_header_name, is_pointer};
 
@@ -378,18 +378,4 @@ impl Compiler<'_> {
             }
         }
     }
-}
-
-/// Whether a pattern of URLs says which host they lead to: `https://`, then something that matches no `/`, then a `/`.
-fn names_host(allow: &str) -> bool {
-    let Some(rest) = allow.strip_prefix("^https://") else {
-        return false;
-    };
-    let host = rest.split('/').next().unwrap_or_default();
-    // `.`, negated classes and the like would match a slash, and with it the end of the host; `|` would begin anew.
-    let closed = host
-        .replace(r"\.", "")
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || b"-[]{},()?+*".contains(&byte));
-    rest.contains('/') && !host.is_empty() && closed && !rest.contains('|')
 }

@@ -247,3 +247,28 @@ fn post(at: Timestamp) -> Received {
         request_id: "r1".to_owned(),
     }
 }
+
+#[test]
+fn a_number_is_an_event_too_so_no_guard_may_let_one_be_signed() {
+    let mut preset = Preset::get("x").unwrap().clone();
+    let compiled = Challenges::compile(&preset).unwrap();
+    let guard = compiled.challenges[0].guards.first().unwrap();
+    let Guard::Pattern(pattern) = &guard.1 else {
+        panic!("{guard:?}")
+    };
+    for token in ["12345", "-1e5", "1700000000", "true", "false", "null", "{}"] {
+        assert!(!pattern.matches(token), "{token}");
+    }
+    for token in ["uzwcfYtzr9", "MzA1ZTQ2ZjQtNjQ=", "challenge_string"] {
+        assert!(pattern.matches(token), "{token}");
+    }
+    let loose = "^[A-Za-z0-9_=+/-]{1,128}$".to_owned();
+    preset.challenges[0]
+        .guard
+        .insert("query:crc_token".to_owned(), loose);
+    let problems = Challenges::compile(&preset).unwrap_err();
+    assert!(
+        problems[0].message.contains("accepts \"1700000000\""),
+        "{problems:?}"
+    );
+}

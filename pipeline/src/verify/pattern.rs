@@ -51,6 +51,20 @@ impl Pattern {
     }
 }
 
+/// Whether a pattern of URLs says which host they lead to: `https://`, then something that matches no `/`, then a `/`.
+pub(crate) fn names_host(allow: &str) -> bool {
+    let Some(rest) = allow.strip_prefix("^https://") else {
+        return false;
+    };
+    let host = rest.split('/').next().unwrap_or_default();
+    // `.`, negated classes and the like would match a slash, and with it the end of the host; `|` would begin anew.
+    let closed = host
+        .replace(r"\.", "")
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"-[]{},()?+*".contains(&byte));
+    rest.contains('/') && !host.is_empty() && closed && !rest.contains('|')
+}
+
 /// The last line of the error; those before it draw the wrapped expression.
 fn reason(error: &regex::Error) -> String {
     let text = error.to_string();
@@ -85,6 +99,25 @@ mod tests {
             Pattern::parse("^(a$").unwrap_err().to_string(),
             r#""^(a$" is not a regular expression: unclosed group"#
         );
+    }
+
+    #[test]
+    fn a_host_that_a_caller_could_choose_is_not_named() {
+        for named in [
+            r"^https://sns\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/SimpleNotificationService-[a-f0-9]+\.pem$",
+            r"^https://api(\.sandbox)?\.paypal\.com/v1/.*$",
+        ] {
+            assert!(names_host(named), "{named}");
+        }
+        for open in [
+            r"^https://\S+\.amazonaws\.com/x$",
+            r"^https://a.example\.com/x$",
+            r"^https://[^.]+\.example\.com/x$",
+            r"^https://a\.example\.com/x|.*$",
+            r"^https://a\.example\.com$",
+        ] {
+            assert!(!names_host(open), "{open}");
+        }
     }
 
     #[test]

@@ -178,11 +178,11 @@ impl Primitive {
         }
     }
 
-    pub(crate) fn message_shape(&self) -> Option<String> {
+    pub(crate) fn message_shapes(&self) -> Vec<String> {
         match &self.kind {
-            Kind::Signed(signed) if matches!(signed.scheme, Scheme::Hmac { .. }) => Some(signed.sign.shape()),
-            Kind::HttpSig(http_sig) => http_sig.message_shape(),
-            _ => None,
+            Kind::Signed(signed) if matches!(signed.scheme, Scheme::Hmac { .. }) => signed.sign.shapes(),
+            Kind::HttpSig(http_sig) => http_sig.message_shape().into_iter().collect(),
+            _ => Vec::new(),
         }
     }
 

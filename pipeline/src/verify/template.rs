@@ -166,13 +166,20 @@ impl Template {
             }
     }
 
-    /// An example of what it makes of a JSON event.
-    pub(crate) fn shape(&self) -> String {
+    /// Examples of what it makes of JSON events: an object, a number and a word, which are JSON too.
+    pub(crate) fn shapes(&self) -> Vec<String> {
+        let bodies = [r#"{"event":"a.b"}"#, "1700000000", "true"];
+        let mut shapes: Vec<String> = bodies.map(|body| self.shape(body)).into();
+        shapes.dedup();
+        shapes
+    }
+
+    fn shape(&self, body: &str) -> String {
         self.0
             .iter()
             .map(|piece| match piece {
                 Piece::Literal(text) => text.as_str(),
-                Piece::Body | Piece::BodyJsonEscaped => r#"{"event":"a.b"}"#,
+                Piece::Body | Piece::BodyJsonEscaped => body,
                 Piece::Timestamp => "1700000000",
                 Piece::Id => "msg_1",
                 Piece::Secret => "",

@@ -5,7 +5,7 @@ use mef_crds::{KeySetFormat, NamedKeySet, Pubkey, PubkeyAlgorithm, X509Url};
 use super::{Compiler, usage};
 use crate::network_keys::{DocumentKind, KeyDocument, check_url};
 use crate::public_key::Algorithm;
-use crate::verify::pattern::Pattern;
+use crate::verify::pattern::{Pattern, names_host};
 use crate::verify::primitive::{self, AlgorithmBy, CertificateUrl, KeySource, Kind, PublishedSet};
 
 impl Compiler<'_> {
@@ -114,7 +114,7 @@ impl Compiler<'_> {
     /// What an address out of a request must match: the host may hold no wildcard that takes a slash or the sender's own
     /// words for a host.
     fn address_pattern(&mut self, field: &str, text: &str) -> Option<Pattern> {
-        let Some(rest) = text.strip_prefix("^https://") else {
+        if !text.starts_with("^https://") {
             self.error(
                 field,
                 format!(
@@ -122,14 +122,12 @@ impl Compiler<'_> {
                 ),
             );
             return None;
-        };
-        let host = rest.split('/').next().unwrap_or_default();
-        let ends = host.len() < rest.len();
-        if !ends || host.contains(".*") || host.contains(".+") || host.contains("[^") || host.contains('|') {
+        }
+        if !names_host(text) {
             self.error(
                 field,
                 format!(
-                    "{text:?} does not say the whole host: name it up to the / after it, without .*, [^…] or |, \
+                    "{text:?} does not say the whole host: name it up to the / after it, without a bare ., .*, [^…], \\S or |, \
                      or a caller could bring keys of its own"
                 ),
             );
