@@ -26,6 +26,7 @@ use crate::verification::Verification;
     )
     .message("queue.name cannot be added, changed or removed once the source exists: what is in the old queue would be left behind"),
     validation = Rule::new("has(self.runtime) || !has(oldSelf.runtime)").message("runtime cannot be removed once it is set: delete the source, which waits for its queue to be empty"),
+    validation = Rule::new("!has(self.runtime) || !has(oldSelf.runtime) || self.runtime.cluster.queue.nats.cluster == oldSelf.runtime.cluster.queue.nats.cluster").message("runtime.cluster.queue.nats.cluster cannot change once it is set: what is in the old streams would be left behind"),
     validation = Rule::new("!has(self.runtime) || !has(self.queue) || !has(self.queue.maxReceiveCount)").message("queue.maxReceiveCount has no effect with JetStream, which gives a message back until it is acknowledged: remove it"),
 )]
 #[kube(

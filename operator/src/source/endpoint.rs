@@ -120,7 +120,7 @@ mod tests {
         }
     }
 
-    fn route(status: Value) -> Live {
+    fn route(status: &Value) -> Live {
         let object: DynamicObject = serde_json::from_value(json!({
             "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
             "metadata": {"name": "mef-sample", "generation": 2, "creationTimestamp": "2026-01-02T03:04:05Z"},
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(status: Value, seconds: i64, holds: Option<bool>, reason: Reason) {
+    fn check(status: &Value, seconds: i64, holds: Option<bool>, reason: Reason) {
         let created: Timestamp = "2026-01-02T03:04:05Z".parse().unwrap();
         let now = created + SignedDuration::from_secs(seconds);
         let aspect = judge(Some(&runtime()), &[route(status)], now);
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn a_route_is_accepted_by_its_gateway_or_it_is_not() {
-        check(parents("True", "True", 2), 5, None, Reason::NotProbed);
+        check(&parents("True", "True", 2), 5, None, Reason::NotProbed);
         check(
             parents("False", "True", 2),
             5,
@@ -172,15 +172,15 @@ mod tests {
 
     #[test]
     fn a_word_about_an_older_generation_is_none() {
-        check(parents("True", "True", 1), 5, None, Reason::Pending);
-        check(parents("False", "True", 1), 5, None, Reason::Pending);
+        check(&parents("True", "True", 1), 5, None, Reason::Pending);
+        check(&parents("False", "True", 1), 5, None, Reason::Pending);
     }
 
     #[test]
     fn a_route_nobody_looks_at_is_told_after_a_minute() {
-        check(json!({}), 30, None, Reason::Pending);
-        check(json!({}), 61, Some(false), Reason::RouteNotAccepted);
+        check(&json!({}), 30, None, Reason::Pending);
+        check(&json!({}), 61, Some(false), Reason::RouteNotAccepted);
         let others = json!({"parents": [{"parentRef": {"name": "other"}, "conditions": []}]});
-        check(others, 61, Some(false), Reason::RouteNotAccepted);
+        check(&others, 61, Some(false), Reason::RouteNotAccepted);
     }
 }

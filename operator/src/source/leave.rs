@@ -18,7 +18,8 @@ pub(super) async fn leave(object: &EventSource, context: &Context) -> Result<Act
         return Ok(Action::await_change());
     }
     let children = ingress(object, context).await?;
-    let (pods, messages) = stock(fetch::pods(&context.client, object), messages(object, context)).await?;
+    let stock = stock(fetch::pods(&context.client, object), messages(object, context));
+    let (pods, messages) = Box::pin(stock).await?;
     let leaving = Leaving {
         policy: object.spec.deletion_policy.unwrap_or_default(),
         forced: object

@@ -72,7 +72,7 @@ pub(super) async fn look(object: &EventSource, context: &Context, reach: Reach) 
     let mut failed = None;
     if reach != Reach::Observe {
         let good = judged.good.filter(|_| reach == Reach::Full);
-        let good = good.or_else(|| last_good(&observed));
+        let good = good.or_else(|| last_good(object, &observed));
         failed = provision(
             object,
             context,
@@ -207,7 +207,7 @@ async fn plan(
     good: &Good,
     mut observed: Observed,
 ) -> Result<Plan, Error> {
-    let revisions = all_typed::<ControllerRevision>(&observed.live, Kind::Revision);
+    let revisions = own_revisions(object, &observed);
     // The same definition under another generation is written as it was: what is named by a digest never changes.
     let before = revisions
         .iter()
@@ -250,9 +250,17 @@ async fn strangers(
     Ok(())
 }
 
+/// The definitions that were rolled out. A label is written by anybody, so only what the source controls counts.
+fn own_revisions(object: &EventSource, observed: &Observed) -> Vec<ControllerRevision> {
+    let live = observed.live.iter();
+    live.filter(|live| live.kind == Kind::Revision && diff::is_ours(object, &live.object))
+        .filter_map(|live| parse(&live.object))
+        .collect()
+}
+
 /// The newest definition that was rolled out, where one was.
-fn last_good(observed: &Observed) -> Option<Good> {
-    let mut revisions = all_typed::<ControllerRevision>(&observed.live, Kind::Revision);
+fn last_good(object: &EventSource, observed: &Observed) -> Option<Good> {
+    let mut revisions = own_revisions(object, observed);
     revisions.sort_by_key(|revision| std::cmp::Reverse(revision.revision));
     revisions.iter().filter_map(decode).find_map(validate::recall)
 }

@@ -152,26 +152,23 @@ async fn settle_consumer(
     Ok(())
 }
 
-/// Deletes a source's streams with everything in them. Only streams that carry the source's mark; what is not there counts
-/// as deleted.
+/// Deletes a source's streams with everything in them. What is not there, or carries the mark of somebody else, is none of
+/// them and stays.
 ///
 /// # Errors
-/// [`ProvisionError::Foreign`] and [`ProvisionError::Unavailable`].
+/// [`ProvisionError::Unavailable`].
 pub async fn remove(client: &Client, layout: &Layout) -> Result<(), ProvisionError> {
     let context = context(client);
     for lane in [Lane::Events, Lane::Dead] {
-        let stream = layout.stream(lane).to_owned();
-        let Some(found) = look(&context, &stream).await? else {
-            continue;
-        };
-        let owner = found.config.metadata.get(streams::OWNER).cloned();
-        if owner.as_deref() != Some(layout.owner()) {
-            return Err(ProvisionError::Foreign { stream, owner });
+        let stream = layout.stream(lane);
+        let found = look(&context, stream).await?;
+        let owner = found.and_then(|found| found.config.metadata.get(streams::OWNER).cloned());
+        if owner.as_deref() == Some(layout.owner()) {
+            context
+                .delete_stream(stream)
+                .await
+                .map_err(|error| unavailable(&error))?;
         }
-        context
-            .delete_stream(&stream)
-            .await
-            .map_err(|error| unavailable(&error))?;
     }
     Ok(())
 }
