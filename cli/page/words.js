@@ -26,6 +26,7 @@ export const REASONS = {
   aborted: "The sender went away before its body was complete.",
   queue: "The queue took nothing in time. The sender was asked to come again; nothing was acknowledged.",
   memory: "Too many bytes of bodies are held already. The sender was asked to come again.",
+  handshake: "What a handshake asks for could not be done, as the call that confirms a subscription. The sender was asked to come again.",
   internal: "A defect of the program; please report it. The sender was asked to come again.",
   unparsable: "No JSON, form or NDJSON, or a required key is missing.",
   schema: "The schema refuses it.",

@@ -157,7 +157,13 @@ impl Vault<'_> {
                 write_private(&place, &value)?;
                 value
             }
-            None => return Ok((known, None)),
+            None => {
+                // It may be told yet, and whoever watches files looks for it there.
+                if is_told(definition, known.preset.as_ref()) {
+                    known.file = Some(place);
+                }
+                return Ok((known, None));
+            }
         };
         let made = match &marks {
             Some(marks) => read(marks)?.is_some_and(|mark| mark == digest(&SHA256, &value).as_ref()),
@@ -186,9 +192,21 @@ fn preset_secret<'d>(definition: &'d Definition, entry: &SecretEntry) -> Option<
     }
 }
 
+/// Whether the sender tells it in a handshake: only to a source that has none.
+fn is_told(definition: &Definition, secret: Option<&PresetSecret>) -> bool {
+    definition.preset.captures(usage_of(secret))
+}
+
+fn usage_of(secret: Option<&PresetSecret>) -> &str {
+    secret.map_or("signing", |secret| secret.usage.as_str())
+}
+
 /// Nobody but the vendor can make the other half of a public key.
 fn can_be_made(definition: &Definition, secret: Option<&PresetSecret>) -> bool {
-    let usage = secret.map_or("signing", |secret| secret.usage.as_str());
+    let usage = usage_of(secret);
+    if is_told(definition, secret) {
+        return false;
+    }
     let primitives = definition.preset.verification.any.iter().flat_map(|all| &all.all);
     !primitives
         .filter_map(|primitive| primitive.pubkey.as_ref())

@@ -200,6 +200,12 @@ impl Verifier {
         self.primitives().filter_map(Primitive::secret_header).collect()
     }
 
+    /// Whether any request could want a document with published keys.
+    #[must_use]
+    pub fn reads_published_keys(&self) -> bool {
+        self.primitives().any(Primitive::reads_published_keys)
+    }
+
     /// The documents with published keys that a request needs to be verified, at most four. None where no alternative
     /// wants one, or where what can be judged without a key already fails: nobody makes us fetch for nothing.
     #[must_use]

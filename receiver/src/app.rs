@@ -14,12 +14,13 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Response};
 use bytes::Bytes;
 use mef_pipeline::network_keys::NetworkKeys;
-use mef_pipeline::pipeline::{Outcome, Prepared, RejectReason, process};
+use mef_pipeline::pipeline::{Action, Outcome, Prepared, RejectReason, Rejection, Reply, process};
 use mef_pipeline::received::{Headers, Received};
 use tokio::time::Instant;
 
 use crate::answers::{self, Verdict};
 use crate::body::{self, Held, Refusal, Unread};
+use crate::captor::Captured;
 use crate::connections::Seat;
 use crate::deliver::{Courier, NotKept, Patience};
 use crate::metrics::{Stage, Tally, Unavailability};
@@ -125,7 +126,10 @@ impl Work {
             .observer()
             .map(|_| Box::new(Sketch::begin(&received, receive)));
         let begun = Instant::now();
-        let outcome = self.judge(received).await;
+        let outcome = match self.network_keys(&received).await {
+            Some(network) => self.judge(received, network).await,
+            None => None,
+        };
         let process = begun.elapsed();
         metrics.stage(Stage::Process, process.as_secs_f64());
         if let Some(sketch) = &mut sketch {
@@ -136,7 +140,11 @@ impl Work {
                 self.receiver.report_defect(self.route.id(), &self.request_id);
                 Verdict::Unavailable(Unavailability::Internal)
             }
-            Some(Outcome::Challenged(reply)) => Verdict::Challenged(reply),
+            Some(Outcome::Challenged(reply)) => self.act(reply).await,
+            // Nobody can tell yet whether it is genuine.
+            Some(Outcome::Rejected(Rejection {
+                reason: RejectReason::KeysUnavailable,
+            })) => Verdict::Unavailable(Unavailability::Keys),
             Some(Outcome::Rejected(rejection)) => Verdict::Rejected(rejection.reason),
             Some(Outcome::Accepted(accepted)) => {
                 if let Some(index) = accepted.key_index {
@@ -153,22 +161,32 @@ impl Work {
         self.finish(verdict, bytes, sketch)
     }
 
+    /// The sender's published keys that a request needs; `None` when asking for them panicked.
+    async fn network_keys(&self, received: &Received) -> Option<NetworkKeys> {
+        let verifier = self.route.source().verifier();
+        if !verifier.reads_published_keys() {
+            return Some(NetworkKeys::none());
+        }
+        let wanted = catch_unwind(AssertUnwindSafe(|| verifier.wanted_keys(received))).ok()?;
+        let Some(fetcher) = self.receiver.fetcher().filter(|_| !wanted.is_empty()) else {
+            return Some(NetworkKeys::none());
+        };
+        // The other half is left for the queue.
+        let until = self.tally.started() + self.route.ack_budget() / 2;
+        Some(fetcher.fetch(&wanted, until).await)
+    }
+
     /// The pipeline's judgement; `None` when it panicked. What it said then may hold a part of the body and is not logged.
-    async fn judge(&self, received: Received) -> Option<Outcome> {
+    async fn judge(&self, received: Received, network: NetworkKeys) -> Option<Outcome> {
         let route = self.route.clone();
         let now = received.at;
         let until = Instant::now() + (route.ack_budget() / 2).min(LONGEST_PROCESSING);
         let large = received.body.len() > LARGE_BODY_BYTES;
         let judge = move || {
             catch_unwind(AssertUnwindSafe(|| {
-                process(
-                    route.source(),
-                    received,
-                    route.keys(),
-                    &NetworkKeys::none(),
-                    now,
-                    &|| Instant::now() >= until,
-                )
+                process(route.source(), received, route.keys(), &network, now, &|| {
+                    Instant::now() >= until
+                })
             }))
             .ok()
         };
@@ -176,6 +194,52 @@ impl Work {
             tokio::task::spawn_blocking(judge).await.ok().flatten()
         } else {
             judge()
+        }
+    }
+
+    /// Does what a handshake asks for beside its answer; the answer is given when it is done.
+    async fn act(&self, mut reply: Reply) -> Verdict {
+        match reply.action.take() {
+            None => Verdict::Challenged(reply),
+            Some(Action::Get { url }) => {
+                let until = self.tally.started() + patience_of(self.route.ack_budget());
+                let called = match self.receiver.fetcher() {
+                    Some(fetcher) => fetcher.call(&url, until).await,
+                    None => Err("this receiver calls nobody".to_owned()),
+                };
+                match called {
+                    Ok(()) => Verdict::Challenged(reply),
+                    Err(why) => {
+                        self.receiver
+                            .warn_not_done(self.route.id(), &self.request_id, &why);
+                        Verdict::Unavailable(Unavailability::Handshake)
+                    }
+                }
+            }
+            Some(Action::Capture { usage, secret }) => {
+                let captor = self.receiver.captor().cloned();
+                let route = self.route.clone();
+                let taken = match captor {
+                    // It writes files.
+                    Some(captor) => {
+                        tokio::task::spawn_blocking(move || captor.capture(&route, &usage, &secret)).await
+                    }
+                    None => Ok(Captured::Refused),
+                };
+                match taken {
+                    Ok(Captured::Taken) => Verdict::Challenged(reply),
+                    Ok(Captured::Refused) => Verdict::Rejected(RejectReason::ChallengeGuard),
+                    Ok(Captured::Failed(why)) => {
+                        self.receiver
+                            .warn_not_done(self.route.id(), &self.request_id, &why);
+                        Verdict::Unavailable(Unavailability::Handshake)
+                    }
+                    Err(_) => {
+                        self.receiver.report_defect(self.route.id(), &self.request_id);
+                        Verdict::Unavailable(Unavailability::Internal)
+                    }
+                }
+            }
         }
     }
 
@@ -249,11 +313,16 @@ impl Work {
     }
 }
 
+/// A sender's budget less what it takes to answer.
+fn patience_of(budget: Duration) -> Duration {
+    let margin = (budget / 10).max(Duration::from_millis(200));
+    budget.saturating_sub(margin)
+}
+
 /// How long deliveries of a request may be tried so that the answer still reaches the sender: its budget less a tenth, at
 /// least 200 ms. Where an event would be lost with the answer, the last third is left for the dead letters.
 fn patience(started: Instant, budget: Duration, never_again: bool) -> Patience {
-    let margin = (budget / 10).max(Duration::from_millis(200));
-    let usable = budget.saturating_sub(margin);
+    let usable = patience_of(budget);
     let for_events = if never_again { usable * 2 / 3 } else { usable };
     Patience {
         events_until: started + for_events,

@@ -10,10 +10,12 @@ mod stream;
 // The request's path.
 mod app;
 mod request_id;
+pub mod keys;
 mod body;
 pub mod deliver;
 mod retry;
 mod answers;
+pub mod captor;
 
 // What serves it.
 pub mod admin;
@@ -36,7 +38,9 @@ pub mod replay;
 pub mod pod;
 
 pub use admin::Admin;
+pub use captor::{Captor, Captured};
 pub use clock::{Clock, FixedClock, SystemClock};
+pub use keys::{CallArgs, CallSettings, KeyFetcher};
 pub use limits::Limits;
 pub use observe::Observer;
 pub use server::{Drained, Receiver, serve};

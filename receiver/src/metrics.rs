@@ -21,7 +21,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
-use labels::{BySource, ByStage, EventLabels, RequestLabels, SecretLabels};
+use labels::{BySource, ByStage, EventLabels, FetchLabels, RequestLabels, SecretLabels};
 use queues::QueueGauges;
 
 pub use labels::EventResult;
@@ -41,6 +41,16 @@ const BUCKETS: [f64; 12] = [
 ];
 
 type Histograms<S> = Family<S, Histogram, fn() -> Histogram>;
+
+/// Calls to senders by what came of them.
+#[derive(Clone, Default)]
+pub(crate) struct FetchCounts(Family<FetchLabels, Counter>);
+
+impl FetchCounts {
+    pub(crate) fn count(&self, what: &'static str, result: &'static str) {
+        self.0.get_or_create(&FetchLabels { what, result }).inc();
+    }
+}
 
 /// Every metric of one receiver.
 pub struct Metrics {
@@ -63,6 +73,7 @@ pub struct Metrics {
     pub(crate) connections_evicted: Counter,
     pub(crate) bytes_in_flight: Gauge<i64>,
     pub(crate) reloads: Counter<u64, AtomicU64>,
+    pub(crate) fetches: FetchCounts,
     queues: QueueGauges,
 }
 
@@ -88,6 +99,7 @@ impl Metrics {
             connections_evicted: Counter::default(),
             bytes_in_flight: Gauge::default(),
             reloads: Counter::default(),
+            fetches: FetchCounts::default(),
             queues: QueueGauges::default(),
         };
         metrics.register();
@@ -182,6 +194,11 @@ impl Metrics {
             "reloads",
             "Tables of sources swapped in since the start",
             self.reloads.clone(),
+        );
+        all.register(
+            "key_fetches",
+            "Fetches of documents with senders' published keys, and calls that a handshake asked for, by result",
+            self.fetches.0.clone(),
         );
         self.queues.register(all);
     }

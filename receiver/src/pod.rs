@@ -20,6 +20,7 @@ use mef_queue::nats::streams::Layout;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::keys::UnusableRoots;
 use crate::queue_settings::settings;
 use crate::{Admin, Drained, Limits, Receiver, Route, SystemClock, Table, TableError, serve};
 use args::Args;
@@ -49,6 +50,9 @@ pub enum PodError {
     /// The queue's server can never be reached this way.
     #[error(transparent)]
     Queue(#[from] ConnectError),
+    /// The certificates that senders' key servers are told by cannot be used.
+    #[error(transparent)]
+    Roots(#[from] UnusableRoots),
     /// The source's path cannot be served.
     #[error(transparent)]
     Table(#[from] TableError),
@@ -62,8 +66,10 @@ pub async fn run(args: Args, shutdown: CancellationToken) -> Result<Drained, Pod
     let source = Arc::new(definition::read(&args.definition)?);
     let folder = SecretFolder::new(&args.secrets, source.definition().clone());
     let keys = Arc::new(folder.read(&source).map_err(PodError::Secrets)?);
+    let calls = args.calls.settings()?;
     let connection = connect(server(&args, &source)).await?;
     let receiver = receiver(&args, &source, &keys, &connection)?;
+    receiver.call_senders(&calls)?;
     let listener = listen(args.listen).await?;
     let admin_listener = listen(args.admin).await?;
     tracing::info!(

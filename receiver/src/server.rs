@@ -13,9 +13,11 @@ use tokio_util::sync::CancellationToken;
 use crate::admin::{self, Admin};
 use crate::app;
 use crate::body::Memory;
+use crate::captor::Captor;
 use crate::clock::Clock;
 use crate::connections::{Listening, listen};
 use crate::deliver::NotKept;
+use crate::keys::{CallSettings, KeyFetcher, UnusableRoots};
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::observe::Observer;
@@ -37,8 +39,11 @@ pub struct Receiver {
     request_ids: RequestIds,
     tasks: Tasks,
     observer: OnceLock<Arc<Observer>>,
+    fetcher: OnceLock<KeyFetcher>,
+    captor: OnceLock<Arc<dyn Captor>>,
     not_kept: Quiet,
     defects: Quiet,
+    not_done: Quiet,
 }
 
 impl Receiver {
@@ -57,8 +62,11 @@ impl Receiver {
             request_ids: RequestIds::new(),
             tasks: Tasks::new(),
             observer: OnceLock::new(),
+            fetcher: OnceLock::new(),
+            captor: OnceLock::new(),
             not_kept: Quiet::default(),
             defects: Quiet::default(),
+            not_done: Quiet::default(),
         })
     }
 
@@ -124,6 +132,30 @@ impl Receiver {
         self.observer.set(observer).is_ok()
     }
 
+    /// From now on senders' published keys are fetched, and what their handshakes ask for is called. Without it requests
+    /// that need such keys are answered 503. Said twice, the first word stands.
+    ///
+    /// # Errors
+    /// When the given certificates cannot be used.
+    pub fn call_senders(&self, settings: &CallSettings) -> Result<(), UnusableRoots> {
+        let fetcher = KeyFetcher::counting(settings, self.clock.clone(), self.metrics.fetches.clone())?;
+        let _ = self.fetcher.set(fetcher);
+        Ok(())
+    }
+
+    /// From now on secrets that senders tell on first use are handed to this one. Said twice, the first word stands.
+    pub fn capture_with(&self, captor: Arc<dyn Captor>) {
+        let _ = self.captor.set(captor);
+    }
+
+    pub(crate) fn captor(&self) -> Option<&Arc<dyn Captor>> {
+        self.captor.get()
+    }
+
+    pub(crate) fn fetcher(&self) -> Option<&KeyFetcher> {
+        self.fetcher.get()
+    }
+
     pub(crate) fn observer(&self) -> Option<&Arc<Observer>> {
         self.observer.get()
     }
@@ -151,6 +183,18 @@ impl Receiver {
                 request_id,
                 unsaid,
                 "processing a request failed by a defect of the program; its sender was told to come back; please report it"
+            );
+        }
+    }
+
+    pub(crate) fn warn_not_done(&self, source: &str, request_id: &str, why: &str) {
+        if let Some(unsaid) = self.not_done.may_say() {
+            tracing::warn!(
+                source,
+                request_id,
+                unsaid,
+                why,
+                "what a handshake asks for could not be done; its sender was told to come back"
             );
         }
     }

@@ -4,6 +4,7 @@
 //! serves sources and nothing else, for people put a tunnel there; the page is for this machine alone.
 
 mod bench;
+mod capture;
 mod control;
 mod logs;
 mod page;
@@ -18,11 +19,12 @@ use std::sync::Arc;
 
 use mef_pipeline::secret::Secret;
 use mef_receiver::observe::Bounds;
-use mef_receiver::{Admin, Limits, Observer, Receiver, SystemClock, serve};
+use mef_receiver::{Admin, CallArgs, Limits, Observer, Receiver, SystemClock, serve};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use self::bench::{Bench, Built};
+use self::capture::Keeper;
 use self::logs::LogFormat;
 use self::page::Page;
 use self::standing::Standing;
@@ -72,6 +74,8 @@ pub(crate) struct Dev {
     /// How logs are written to stderr [default: text on a terminal, else json]
     #[arg(long, value_enum, value_name = "FORMAT")]
     log: Option<LogFormat>,
+    #[command(flatten)]
+    calls: CallArgs,
     #[command(flatten)]
     data: DataArg,
 }
@@ -136,6 +140,11 @@ impl Dev {
         } = built;
         tell(&problems, output);
         let receiver = Receiver::new(table, Arc::new(SystemClock), Limits::default());
+        let calls = self.calls.settings();
+        calls
+            .and_then(|calls| receiver.call_senders(&calls))
+            .map_err(|error| Failure::Usage(error.to_string()))?;
+        receiver.capture_with(Arc::new(Keeper::new(bench.data().clone(), output)));
         let observer = Observer::new(Bounds::default());
         receiver.observe(observer.clone());
         running.announce(bench.data())?;

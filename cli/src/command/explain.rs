@@ -1,12 +1,13 @@
-//! `mef explain`: one captured request, and what every stage says of it. Sends and keeps nothing.
+//! `mef explain`: one captured request, and what every stage says of it. Keeps nothing, and sends nothing but the question for
+//! the sender's published keys where a request needs some.
 
+mod keys;
 mod page;
 
 use std::path::PathBuf;
 
 use jiff::Timestamp;
 use mef_pipeline::explain::{EventExplanation, Explanation, explain, explain_letter};
-use mef_pipeline::network_keys::NetworkKeys;
 use mef_pipeline::pipeline::RejectReason;
 use mef_pipeline::received::Received;
 use mef_pipeline::secret::KeyRing;
@@ -18,12 +19,16 @@ use crate::output::Output;
 use crate::request::{self, Captured};
 use crate::secrets::Vault;
 use crate::sources::{Compiled, Loaded, patience, tell};
+use keys::KeyArgs;
 
 /// Explain what becomes of a captured request, stage by stage
 ///
 /// Prints which secret matched, or why none did and which bytes were signed; whether it is a handshake; what parse, schemas,
 /// filter and transform say; the message that would be sent, or the dead letter that would be kept. Never a secret, and never
 /// the signature that would have been right.
+///
+/// Where a request is signed with a key that its sender publishes, that key is fetched from the sender, as an endpoint would;
+/// --keys and --offline say otherwise. What a handshake asks for beside its answer is not done.
 ///
 /// REQUEST is one of: HTTP text (`POST /zoom HTTP/1.1`, headers, an empty line, the body); JSON {method, url, headers, body or
 /// bodyBase64}; an API Gateway event, format 1.0 or 2.0; a dead letter.
@@ -33,6 +38,7 @@ Examples:
   mef explain zoom.yaml --request captured.http
   mef explain zoom.yaml --request captured.json --at 2026-11-25T03:00:00Z
   mef dlq show 3fa1c0 -o json | mef explain zoom.yaml --request -
+  mef explain sns.yaml --request captured.http --keys keys.json
   mef explain zoom.yaml --request event.json -o json | jq .verification.attempts
 
 Exit codes: 1 the request is refused, or an event of it would be a dead letter.")]
@@ -52,6 +58,8 @@ pub(crate) struct Explain {
     /// A file that holds the value of a Secret's key, as zoom-webhook/secretToken=@token.txt
     #[arg(long, value_name = "NAME=@FILE")]
     secret: Vec<SecretFile>,
+    #[command(flatten)]
+    keys: KeyArgs,
     #[command(flatten)]
     data: DataArg,
 }
@@ -92,7 +100,7 @@ impl Explain {
         tell(&problems, output);
         let good = match captured {
             Captured::Request(received) => {
-                let explanation = self.request(&compiled, received, &keys, now, output);
+                let explanation = self.request(&compiled, received, &keys, now, output)?;
                 output.document_or(&explanation, || page::of_request(&explanation, output))?;
                 explanation.outcome != "rejected" && all_usable(&explanation.events)
             }
@@ -120,7 +128,7 @@ impl Explain {
         keys: &KeyRing,
         now: Timestamp,
         output: Output,
-    ) -> Explanation {
+    ) -> Outcome<Explanation> {
         let source = &compiled.source;
         if received.path != source.path() {
             output.note(format!(
@@ -136,7 +144,8 @@ impl Explain {
                 received.method
             ));
         }
-        let explanation = explain(source, received, keys, &NetworkKeys::none(), now, &patience());
+        let network = self.keys.find(source, &received)?;
+        let explanation = explain(source, received, keys, &network, now, &patience());
         let age = matches!(
             explanation.reason,
             Some(RejectReason::Stale | RejectReason::Future)
@@ -145,7 +154,10 @@ impl Explain {
             output
                 .note("the request was judged at the time now; give the time at which it came in with --at");
         }
-        explanation
+        if explanation.reason == Some(RejectReason::KeysUnavailable) {
+            output.note("the sender's published keys are needed: let this machine reach them, or give them with --keys");
+        }
+        Ok(explanation)
     }
 }
 

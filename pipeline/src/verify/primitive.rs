@@ -212,6 +212,15 @@ impl Primitive {
     }
 
     /// The published key it needs for this request, once everything holds that can be judged without one.
+    /// Whether its key may be one that the sender publishes.
+    pub(crate) fn reads_published_keys(&self) -> bool {
+        match &self.kind {
+            Kind::Pubkey(pubkey) => pubkey.usage().is_none(),
+            Kind::Jwt(jwt) => jwt.reads_published_keys(),
+            _ => false,
+        }
+    }
+
     pub(crate) fn wanted(
         &self,
         proof: &Proof<'_>,

@@ -40,6 +40,13 @@ pub(crate) struct SecretLabels {
     pub(crate) index: u64,
 }
 
+/// A call to a sender: `keys` or `handshake`, and what came of it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct FetchLabels {
+    pub(crate) what: &'static str,
+    pub(crate) result: &'static str,
+}
+
 /// How a request ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum RequestResult {
@@ -62,6 +69,10 @@ pub(crate) enum Unavailability {
     Queue,
     /// Too many bytes of bodies are held already.
     Memory,
+    /// The sender's published keys cannot be had now.
+    Keys,
+    /// What a handshake asks for could not be done now.
+    Handshake,
     /// A defect of ours.
     Internal,
 }
@@ -76,6 +87,8 @@ impl RequestResult {
             Self::Refused(refusal) => ("rejected", refusal.word()),
             Self::Unavailable(Unavailability::Queue) => ("unavailable", "queue"),
             Self::Unavailable(Unavailability::Memory) => ("unavailable", "memory"),
+            Self::Unavailable(Unavailability::Keys) => ("unavailable", "keys-unavailable"),
+            Self::Unavailable(Unavailability::Handshake) => ("unavailable", "handshake"),
             Self::Unavailable(Unavailability::Internal) => ("unavailable", "internal"),
         }
     }

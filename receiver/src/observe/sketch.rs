@@ -129,14 +129,15 @@ fn request_stages(source: &Source, result: RequestResult) -> [StageVerdict; 3] {
         // The pipeline broke off, nobody knows where.
         RequestResult::Unavailable(Unavailability::Internal) => ("passed", "not reached", "not reached"),
         RequestResult::Challenged => ("passed", "answered", proof),
-        RequestResult::Rejected(RejectReason::ChallengeGuard | RejectReason::NotAChallenge) => {
-            ("passed", "failed", proof)
-        }
+        RequestResult::Rejected(RejectReason::ChallengeGuard | RejectReason::NotAChallenge)
+        | RequestResult::Unavailable(Unavailability::Handshake) => ("passed", "failed", proof),
         RequestResult::Accepted
         | RequestResult::Rejected(RejectReason::TooLargeForQueue)
         | RequestResult::Unavailable(Unavailability::Queue) => ("passed", none, "passed"),
         // Every other reason is one of verification's.
-        RequestResult::Rejected(_) => ("passed", none, "failed"),
+        RequestResult::Rejected(_) | RequestResult::Unavailable(Unavailability::Keys) => {
+            ("passed", none, "failed")
+        }
     };
     let said = |stage, verdict| StageVerdict { stage, verdict };
     [

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
+use crate::keys::CallArgs;
+
 /// Receives the events of one source and keeps them in JetStream.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "mef-receiver", version)]
@@ -33,4 +35,7 @@ pub struct Args {
     /// How long requests are still taken after SIGTERM, while balancers learn of it
     #[arg(long, value_name = "SECONDS", default_value_t = 5)]
     pub drain_notice_seconds: u64,
+    /// How senders are called
+    #[command(flatten)]
+    pub calls: CallArgs,
 }

@@ -5,12 +5,14 @@ mod queue;
 mod scrape;
 mod server;
 mod source;
+mod vendor;
 
 pub(crate) use client::{Answer, Client, post, post_to};
 pub(crate) use queue::{Fate, TestQueue};
 pub(crate) use scrape::Scrape;
 pub(crate) use server::Server;
 pub(crate) use source::{OKTA, SourceBuilder, TOKEN, events, id_of};
+pub(crate) use vendor::{Manner, Vendor};
 
 use std::future::Future;
 use std::time::Duration;

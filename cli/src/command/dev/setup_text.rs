@@ -131,6 +131,10 @@ fn secret_text(secret: &Known, title: &str) -> String {
     match secret.origin {
         Origin::Object => entry(format!("{reference}: from the Secret object in the files")),
         Origin::Given => entry(format!("{reference}: from {file}")),
+        Origin::Missing if secret.file.is_some() => entry(format!(
+            "{reference}: {title} tells it in its first request. It is taken once, in the first ten minutes after the start, \
+             and kept in {file}"
+        )),
         Origin::Missing => entry(format!("{reference}: missing")),
         Origin::Generated => entry(format!(
             "{reference}: made for you, its value is in {file}; enter it at the sender. {about}"

@@ -206,6 +206,10 @@ impl Jwt {
         })
     }
 
+    pub(super) fn reads_published_keys(&self) -> bool {
+        matches!(self.keys, JwtKeys::Published(_))
+    }
+
     pub(super) fn wanted(&self, claimed: &Claimed) -> Result<Option<WantedKey>, Unverified> {
         self.check_set()?;
         let JwtKeys::Published(Some(document)) = &self.keys else {

@@ -19,7 +19,7 @@ pub(crate) struct SourceBuilder {
     name: String,
     spec: Value,
     secrets: Vec<String>,
-    usage: Option<String>,
+    usages: Vec<String>,
     change: Box<dyn Fn(&mut Preset)>,
 }
 
@@ -29,7 +29,7 @@ impl SourceBuilder {
             name: name.to_owned(),
             spec: json!({"webhook": {"provider": provider}}),
             secrets: vec![TOKEN.to_owned()],
-            usage: None,
+            usages: Vec::new(),
             change: Box::new(|_| {}),
         }
     }
@@ -53,9 +53,10 @@ impl SourceBuilder {
         self
     }
 
-    /// What the secrets are for, where the provider has several uses.
-    pub(crate) fn usage(mut self, usage: &str) -> Self {
-        self.usage = Some(usage.to_owned());
+    /// What the secrets are for, where the provider has several uses: one secret for each.
+    pub(crate) fn usages<'a>(mut self, usages: impl Iterator<Item = &'a str>) -> Self {
+        self.usages = usages.map(str::to_owned).collect();
+        self.secrets = self.usages.iter().map(|_| TOKEN.to_owned()).collect();
         self
     }
 
@@ -70,7 +71,7 @@ impl SourceBuilder {
         spec["webhook"]["secrets"] = (0..self.secrets.len())
             .map(|index| {
                 let mut entry = json!({"secretRef": {"name": "hook", "key": index.to_string()}});
-                if let Some(usage) = &self.usage {
+                if let Some(usage) = self.usages.get(index) {
                     entry["use"] = json!(usage);
                 }
                 entry
