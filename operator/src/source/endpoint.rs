@@ -157,13 +157,13 @@ mod tests {
     fn a_route_is_accepted_by_its_gateway_or_it_is_not() {
         check(&parents("True", "True", 2), 5, None, Reason::NotProbed);
         check(
-            parents("False", "True", 2),
+            &parents("False", "True", 2),
             5,
             Some(false),
             Reason::RouteNotAccepted,
         );
         check(
-            parents("True", "False", 2),
+            &parents("True", "False", 2),
             5,
             Some(false),
             Reason::RouteNotAccepted,
