@@ -187,6 +187,8 @@ SENDERS = [
         "mozdef-event-framework",
         "https://github.com/mozilla/mozdef-event-framework",
         token("authorization"),
+        # The ancestor answers 400 where there is no payload.
+        body='{"payload":{"hello":"world"}}',
         proof=["authorization"],
         covers_body=False,
     ),

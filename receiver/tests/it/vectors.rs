@@ -84,7 +84,7 @@ impl Vector {
         let more = self
             .query
             .iter()
-            .map(|(name, value)| format!("{name}={}", value.replace(' ', "%20")));
+            .map(|(name, value)| format!("{name}={}", value.replace('+', "%2B").replace(' ', "%20")));
         let query = Some(query.to_owned())
             .filter(|query| !query.is_empty())
             .into_iter()
