@@ -66,9 +66,17 @@ struct Config {
 }
 
 impl Vector {
-    fn secrets(&self) -> Vec<&str> {
-        let keys = self.keys.values().filter_map(|key| key["k"].as_str());
-        self.secrets.iter().map(String::as_str).chain(keys).collect()
+    /// The secrets, and of each whether it is a public key.
+    fn secrets(&self) -> Vec<(&str, bool)> {
+        let secrets = self
+            .secrets
+            .iter()
+            .map(|secret| (secret.as_str(), secret.starts_with("whpk_")));
+        let keys = self.keys.values().filter_map(|key| {
+            let shared = key["alg"].as_str()?.starts_with("hmac");
+            Some((key["k"].as_str()?, !shared))
+        });
+        secrets.chain(keys).collect()
     }
 
     /// What the sender publishes, as a file of keys.
@@ -115,15 +123,16 @@ impl Vector {
     fn manifests(&self, preset: &Preset) -> String {
         let mut entries = Vec::new();
         let mut data = BTreeMap::new();
-        for (number, secret) in self.secrets().into_iter().enumerate() {
+        for (number, (secret, public)) in self.secrets().into_iter().enumerate() {
             data.insert(format!("s{number}"), secret.to_owned());
             for usage in preset.secrets.iter().map(|secret| &secret.usage) {
                 // A key of one kind is no key of the other, and a source that says so is refused.
-                let kinds = preset.secrets.len() > 1;
+                let kinds = preset.secrets.iter().any(|secret| secret.usage == "public-key");
                 if usage == "verify_token" && self.verify_token.is_some() {
                     continue;
                 }
-                if !kinds || (usage == "public-key") == secret.starts_with("whpk_") {
+                let fits = !kinds || preset.secrets.len() == 1 || (usage == "public-key") == public;
+                if fits {
                     entries.push(
                         json!({"use": usage, "secretRef": {"name": "keys", "key": format!("s{number}")}}),
                     );
@@ -135,12 +144,17 @@ impl Vector {
             entries.push(json!({"use": "verify_token", "secretRef": {"name": "keys", "key": "token"}}));
         }
         let (base, path) = self.endpoint();
+        let mut webhook = json!({"provider": self.preset, "path": path, "publicUrl": base});
+        if !entries.is_empty() {
+            webhook["secrets"] = json!(entries);
+        }
+        let parameters = self.parameters();
+        if parameters != json!({}) {
+            webhook["parameters"] = parameters;
+        }
         let source = json!({
             "apiVersion": "events.mozdef.io/v1alpha1", "kind": "EventSource", "metadata": {"name": "vector"},
-            "spec": {"webhook": {
-                "provider": self.preset, "path": path, "publicUrl": base, "secrets": entries,
-                "parameters": self.parameters(),
-            }}
+            "spec": {"webhook": webhook}
         });
         let secret =
             json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "keys"}, "stringData": data});
@@ -151,7 +165,7 @@ impl Vector {
         let query: Vec<_> = self
             .query
             .iter()
-            .map(|(name, value)| format!("{name}={}", value.replace(' ', "%20")))
+            .map(|(name, value)| format!("{name}={}", value.replace('+', "%2B").replace(' ', "%20")))
             .collect();
         let given = self.url.as_ref().and_then(|url| url.split_once('?'));
         let mut request = UnsignedRequest {
