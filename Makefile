@@ -38,6 +38,7 @@ lint: $(TOOLS)/bin/cargo-deny ## Format, clippy with warnings as errors, generat
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	cargo run --quiet --package mef-crds --bin crdgen -- --check crds
+	cargo run --quiet --package mef --bin providersgen -- --check docs/providers.md
 	$(TOOLS)/bin/cargo-deny check bans licenses sources
 
 .PHONY: fmt
@@ -45,9 +46,10 @@ fmt: ## Format the code
 	cargo fmt --all
 
 .PHONY: generate
-generate: ## Write the generated files: crds/*.yaml
+generate: ## Write the generated files: crds/*.yaml, docs/providers.md
 	cargo run --quiet --package mef-crds --bin crdgen -- --write crds
 	cp crds/*.yaml charts/mef/crds-source/
+	cargo run --quiet --package mef --bin providersgen -- --write docs/providers.md
 
 .PHONY: tools
 tools: ## Install what the tests need beside Rust: an API server, a schema validator to compare with, strace

@@ -1,9 +1,14 @@
 //! Values that several commands take on the command line, as types: what cannot be read never reaches a command.
 
+use std::ffi::OsStr;
+use std::marker::PhantomData;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use clap::builder::{TypedValueParser, ValueParserFactory};
+use clap::error::ErrorKind;
+use clap::{Arg, Command};
 use jiff::Timestamp;
 use mef_crds::DurationText;
 use mef_pipeline::dead_letter::DeadReason;
@@ -22,6 +27,21 @@ pub(crate) struct DataArg {
 impl DataArg {
     pub(crate) fn folder(&self) -> DataFolder {
         DataFolder::new(self.data.clone())
+    }
+}
+
+/// Presets of the user's own beside the FILEs.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct PresetArg {
+    /// A file or folder with presets of your own; may be given several times. They may stand among the FILEs as well
+    #[arg(long, value_name = "FILE")]
+    preset: Vec<PathBuf>,
+}
+
+impl PresetArg {
+    /// The FILEs and those of the presets: what they hold is told apart when they are read.
+    pub(crate) fn with(&self, files: &[PathBuf]) -> Vec<PathBuf> {
+        files.iter().chain(&self.preset).cloned().collect()
     }
 }
 
@@ -118,6 +138,58 @@ impl FromStr for SecretFile {
             key,
             path: PathBuf::from(path),
         })
+    }
+}
+
+/// `@FILE`: where a secret is read from that no source names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SecretPath(pub(crate) PathBuf);
+
+impl FromStr for SecretPath {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        // The text may be the secret, so no message repeats it.
+        match text.strip_prefix('@') {
+            Some(path) if !path.is_empty() => Ok(Self(PathBuf::from(path))),
+            _ => Err(
+                "expected @FILE; a value on the command line would be visible to every user of this machine"
+                    .to_owned(),
+            ),
+        }
+    }
+}
+
+/// Reads an option whose text may be a secret: the usual complaint repeats what was typed.
+#[derive(Clone)]
+pub(crate) struct Concealed<T>(PhantomData<fn() -> T>);
+
+impl<T: FromStr<Err = String> + Clone + Send + Sync + 'static> TypedValueParser for Concealed<T> {
+    type Value = T;
+
+    fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<T, clap::Error> {
+        let text = value.to_str().ok_or_else(|| "it is not UTF-8".to_owned());
+        text.and_then(str::parse).map_err(|message| {
+            let option = arg.map(ToString::to_string).unwrap_or_default();
+            let message = format!("the value of '{option}' is not what is meant: {message}\n");
+            clap::Error::raw(ErrorKind::ValueValidation, message).with_cmd(command)
+        })
+    }
+}
+
+impl ValueParserFactory for SecretFile {
+    type Parser = Concealed<Self>;
+
+    fn value_parser() -> Self::Parser {
+        Concealed(PhantomData)
+    }
+}
+
+impl ValueParserFactory for SecretPath {
+    type Parser = Concealed<Self>;
+
+    fn value_parser() -> Self::Parser {
+        Concealed(PhantomData)
     }
 }
 

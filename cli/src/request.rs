@@ -20,7 +20,7 @@ use serde_json::{Map, Value};
 #[allow(clippy::large_enum_variant, reason = "a command holds one of them")]
 pub(crate) enum Captured {
     /// A request, as it came in.
-    Request(Received),
+    Request(Box<Received>),
     /// A dead letter, which was genuine when it came in.
     Letter(Box<Letter>),
 }
@@ -56,7 +56,7 @@ pub(crate) fn read(bytes: &[u8], now: Timestamp) -> Result<Captured, Unreadable>
     match start.and_then(|start| bytes.get(start..)) {
         None => Err(Unreadable::Unknown("the request is empty".to_owned())),
         Some(text) if text.starts_with(b"{") => read_json(text, now),
-        Some(text) => http_text::read(text, now).map(Captured::Request),
+        Some(text) => http_text::read(text, now).map(|received| Captured::Request(Box::new(received))),
     }
 }
 
@@ -82,7 +82,7 @@ fn read_json(text: &[u8], now: Timestamp) -> Result<Captured, Unreadable> {
     } else {
         json::read(&object, now)?
     };
-    Ok(Captured::Request(received))
+    Ok(Captured::Request(Box::new(received)))
 }
 
 fn letter(object: Map<String, Value>) -> Result<Letter, Unreadable> {

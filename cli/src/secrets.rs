@@ -222,7 +222,7 @@ fn read(path: &Path) -> Outcome<Option<Vec<u8>>> {
 }
 
 /// Editors and `echo` end a file with a line end; no vendor's secret does.
-fn without_line_end(mut value: Vec<u8>) -> Vec<u8> {
+pub(crate) fn without_line_end(mut value: Vec<u8>) -> Vec<u8> {
     if value.last() == Some(&b'\n') {
         value.pop();
         if value.last() == Some(&b'\r') {

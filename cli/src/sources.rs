@@ -10,6 +10,7 @@ use mef_pipeline::definition::References;
 use mef_pipeline::diagnostics::{Level, Problem, has_errors};
 use mef_pipeline::load::{self, Secrets, load_under};
 use mef_pipeline::manifest::{Manifest, Manifests, SourceText};
+use mef_pipeline::preset::Preset;
 use mef_pipeline::secret::KeyRing;
 use mef_pipeline::source::Source;
 
@@ -45,13 +46,22 @@ impl Compiled {
     }
 }
 
+/// A preset of the user's own.
+pub(crate) struct OwnPreset {
+    pub(crate) preset: Preset,
+    /// The file it stands in.
+    pub(crate) file: PathBuf,
+}
+
 /// What FILEs hold.
 pub(crate) struct Loaded {
     /// How many files were read.
     pub(crate) files: usize,
     /// The sources that compile, in the order of the files.
     pub(crate) sources: Vec<Compiled>,
-    /// The ConfigMaps and Secrets among the files.
+    /// The presets of the user's own that may be used, in the order of the files.
+    pub(crate) presets: Vec<OwnPreset>,
+    /// The ConfigMaps, Secrets and presets among the files.
     pub(crate) references: References,
     /// Everything that is wrong, failed samples among it, in the order of the files.
     pub(crate) problems: Vec<Problem>,
@@ -127,6 +137,13 @@ impl Loaded {
         Self {
             files: order.len(),
             sources,
+            presets: manifests
+                .presets()
+                .map(|(manifest, preset)| OwnPreset {
+                    preset: preset.clone(),
+                    file: manifest.file().to_owned(),
+                })
+                .collect(),
             references: manifests.references(),
             problems,
         }

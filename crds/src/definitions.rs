@@ -1,6 +1,10 @@
 //! The CustomResourceDefinitions as YAML: what `crdgen` prints and what is committed in `crds/*.yaml`.
 
 use kube::CustomResourceExt;
+use kube::core::schema::{OptionalEnum, OptionalIntOrString, StructuralSchemaRewriter};
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
+use schemars::transform::AddNullable;
 use serde_json::Value;
 
 use crate::EventSource;
@@ -23,6 +27,27 @@ pub fn generate() -> Result<Vec<(&'static str, String)>, serde_yaml::Error> {
         "eventsources.events.mozdef.io.yaml",
         format!("{HEADER}{yaml}"),
     )])
+}
+
+/// The schema of a type as it would stand in a definition: without references, its CEL rules in it. For what is written in
+/// the same words and is no custom resource.
+///
+/// # Errors
+/// When the schema cannot be written as JSON.
+pub fn structural_schema<T: JsonSchema>() -> Result<Value, serde_json::Error> {
+    let generator = SchemaSettings::openapi3()
+        .with(|settings| {
+            settings.inline_subschemas = true;
+            settings.meta_schema = None;
+        })
+        .with_transform(AddNullable::default())
+        .with_transform(StructuralSchemaRewriter)
+        .with_transform(OptionalEnum)
+        .with_transform(OptionalIntOrString)
+        .into_generator();
+    let mut schema = serde_json::to_value(generator.into_root_schema_for::<T>())?;
+    simplify(&mut schema);
+    Ok(schema)
 }
 
 /// What the derive writes and a reader stumbles over: an optional field is left out, not null (`nullable` would let

@@ -20,7 +20,7 @@ mod verification;
 
 pub use conditions::{ConditionType, Reason};
 pub use connection::{CertificateFront, IpAllow, Mtls};
-pub use definitions::{EVENT_SOURCE_YAML, generate};
+pub use definitions::{EVENT_SOURCE_YAML, generate, structural_schema};
 pub use duration::{DurationText, InvalidDuration};
 pub use http_sig::{HttpSig, HttpSigAlgorithm};
 pub use jwt::{Jwt, JwtAlgorithm, JwtBodyHash};

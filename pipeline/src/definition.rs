@@ -10,6 +10,8 @@ mod parameters;
 mod schemas;
 mod secrets;
 
+pub(crate) use custom::NAME as CUSTOM;
+
 use std::collections::BTreeMap;
 
 use mef_crds::{EventSource, EventSourceSpec, MatchRule, SecretEntry};
@@ -29,6 +31,9 @@ pub struct References {
     pub config_maps: BTreeMap<(String, String), BTreeMap<String, String>>,
     /// (namespace, name) → key → bytes.
     pub secrets: BTreeMap<(String, String), BTreeMap<String, Secret>>,
+    /// Presets of the user's own by their name, each of which has passed [`Preset::check`]. None has the name of an
+    /// embedded one.
+    pub presets: BTreeMap<String, Preset>,
 }
 
 /// The resolved source. Serialised, it is what a receiver loads; it holds no secret.
@@ -81,7 +86,7 @@ impl Definition {
         let spec = &object.spec;
         let mut problems = limits::check(spec);
         let (documents, schemas) = schemas::resolve(&spec.schemas, &namespace, references, &mut problems);
-        let preset = match preset(spec) {
+        let preset = match preset(spec, references) {
             Ok(preset) => {
                 secrets::check(&spec.webhook.secrets, &preset, &mut problems);
                 parameters::check(spec.webhook.parameters.as_ref(), &preset, &mut problems);
@@ -159,24 +164,39 @@ fn without_operation(spec: &EventSourceSpec) -> EventSourceSpec {
     }
 }
 
-fn preset(spec: &EventSourceSpec) -> Result<Preset, Problem> {
+fn preset(spec: &EventSourceSpec, references: &References) -> Result<Preset, Problem> {
     match (&spec.webhook.provider, &spec.webhook.verification) {
-        (Some(name), _) => Preset::get(name).cloned().ok_or_else(|| {
-            let known = Preset::all().iter().map(|preset| preset.name.as_str());
-            let problem = Problem::error("spec.webhook.provider", format!("there is no preset {name:?}"));
-            match nearest(name, known) {
-                Some(near) => problem.help(format!("did you mean {near:?}?")),
-                None => problem.help(
-                    "\"mef preset ls\" lists the presets; or describe the sender under spec.webhook.verification",
-                ),
-            }
-        }),
+        (Some(name), _) => named(name, &references.presets),
         (None, Some(verification)) => Ok(custom::preset(verification)),
         // The CRD's own words, so that the problem is told once.
         (None, None) => Err(Problem::error(
             "spec.webhook",
             "exactly one of provider, verification must be set",
         )),
+    }
+}
+
+/// The preset of a name, embedded or the user's own. Where both are there nobody can tell which is meant.
+fn named(name: &str, own: &BTreeMap<String, Preset>) -> Result<Preset, Problem> {
+    let problem = |message: String| Problem::error("spec.webhook.provider", message);
+    match (Preset::get(name), own.get(name)) {
+        (Some(preset), None) | (None, Some(preset)) => Ok(preset.clone()),
+        (Some(embedded), Some(own)) => Err(problem(format!(
+            "{name:?} is the name of two presets, the built-in one ({}) and one of your own ({})",
+            embedded.title, own.title
+        ))
+        .help("give your own another name")),
+        (None, None) => {
+            let embedded = Preset::all().iter().map(|preset| preset.name.as_str());
+            let problem = problem(format!("there is no preset {name:?}"));
+            Err(match nearest(name, embedded.chain(own.keys().map(String::as_str))) {
+                Some(near) => problem.help(format!("did you mean {near:?}?")),
+                None => problem.help(
+                    "\"mef preset ls\" lists the presets; \"mef preset new\" writes one of your own; or describe the \
+                     sender under spec.webhook.verification",
+                ),
+            })
+        }
     }
 }
 

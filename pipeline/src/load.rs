@@ -65,7 +65,10 @@ pub fn load_under<'a>(manifests: &'a Manifests, secrets: Secrets, base: Option<&
                     (definition, source, keys) = (Some(resolved), compiled, ring);
                     problems
                 }
-                Err(problems) => problems,
+                Err(problems) => problems
+                    .into_iter()
+                    .map(|problem| of_broken_preset(problem, object, manifests))
+                    .collect(),
             };
             if !manifest.is_sound() || has_errors(&problems) {
                 source = None;
@@ -84,6 +87,22 @@ pub fn load_under<'a>(manifests: &'a Manifests, secrets: Secrets, base: Option<&
             }
         })
         .collect()
+}
+
+/// A preset that may not be used is no preset that is not there.
+fn of_broken_preset(problem: Problem, object: &EventSource, manifests: &Manifests) -> Problem {
+    let provider = object.spec.webhook.provider.as_deref().unwrap_or_default();
+    match manifests.broken_preset(provider) {
+        Some(preset) if problem.field == "spec.webhook.provider" => Problem {
+            message: format!(
+                "the preset {provider:?} in {} has errors of its own",
+                preset.file().display()
+            ),
+            help: Some("correct them first; they are told at their places".to_owned()),
+            ..problem
+        },
+        _ => problem,
+    }
 }
 
 fn under<'a>(object: &'a EventSource, base: Option<&str>) -> Cow<'a, EventSource> {

@@ -1,14 +1,16 @@
-//! Files as people write them: multi-document YAML or JSON that holds `EventSource`, `ConfigMap` and `Secret`.
+//! Files as people write them: multi-document YAML or JSON that holds `EventSource`, `ConfigMap`, `Secret` and presets.
 //!
 //! Names and texts of files in, objects with the places of their fields out, and every problem of every document of
 //! every file at once. It reads no file itself and resolves nothing: see [`crate::definition`].
 
 mod kinds;
 pub(crate) mod messages;
+mod own_preset;
 mod position;
 mod rules;
 pub(crate) mod yaml;
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -17,6 +19,7 @@ use serde_json::Value;
 
 use crate::definition::References;
 use crate::diagnostics::{Problem, has_errors};
+use crate::preset::Preset;
 use crate::secret::Secret;
 use position::Positions;
 use yaml::Chunk;
@@ -59,6 +62,14 @@ enum Content {
     Source(Box<EventSource>),
     ConfigMap(BTreeMap<String, String>),
     Secret(BTreeMap<String, Secret>),
+    /// A preset of the user's own; nothing where it could not be understood.
+    Preset(Option<Box<Preset>>),
+}
+
+/// The rules of all kinds; those of presets are made when the first is met, which seldom is.
+struct AllRules {
+    source: Rules,
+    preset: OnceCell<Result<Rules, String>>,
 }
 
 impl Manifests {
@@ -71,7 +82,11 @@ impl Manifests {
             ..Self::default()
         };
         match Rules::event_source() {
-            Ok(rules) => {
+            Ok(source) => {
+                let rules = AllRules {
+                    source,
+                    preset: OnceCell::new(),
+                };
                 for file in files {
                     for chunk in yaml::split(&file.text) {
                         manifests.take(file, chunk, &rules);
@@ -97,14 +112,33 @@ impl Manifests {
             })
     }
 
-    /// The ConfigMaps and Secrets.
+    /// The presets of the user's own that may be used, each with its place, in the order of the files.
+    pub fn presets(&self) -> impl Iterator<Item = (&Manifest, &Preset)> {
+        self.documents
+            .iter()
+            .filter(|manifest| manifest.sound)
+            .filter_map(|manifest| match &manifest.content {
+                Content::Preset(Some(preset)) => Some((manifest, &**preset)),
+                _ => None,
+            })
+    }
+
+    /// Where a preset of this name stands that may not be used.
+    pub(crate) fn broken_preset(&self, name: &str) -> Option<&Manifest> {
+        let wanted = |manifest: &&Manifest| {
+            matches!(manifest.content, Content::Preset(_)) && !manifest.sound && manifest.name == name
+        };
+        self.documents.iter().find(wanted)
+    }
+
+    /// The ConfigMaps, Secrets and presets.
     #[must_use]
     pub fn references(&self) -> References {
         let mut references = References::default();
         for manifest in &self.documents {
             let id = (manifest.namespace.clone(), manifest.name.clone());
             match &manifest.content {
-                Content::Source(_) => {}
+                Content::Source(_) | Content::Preset(_) => {}
                 Content::ConfigMap(texts) => {
                     references.config_maps.insert(id, texts.clone());
                 }
@@ -113,6 +147,10 @@ impl Manifests {
                 }
             }
         }
+        references.presets = self
+            .presets()
+            .map(|(_, preset)| (preset.name.clone(), preset.clone()))
+            .collect();
         references
     }
 
@@ -128,7 +166,7 @@ impl Manifests {
         &self.problems
     }
 
-    fn take(&mut self, file: &SourceText, chunk: Chunk<'_>, rules: &Rules) {
+    fn take(&mut self, file: &SourceText, chunk: Chunk<'_>, rules: &AllRules) {
         let here = |problem: Problem, place: Position| Problem {
             file: Some(file.file.clone()),
             line: Some(place.line),
@@ -201,11 +239,18 @@ impl Manifests {
 
     fn keep(&mut self, file: &SourceText, positions: Positions, value: &Value, understood: Understood) {
         let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str);
+        let (namespace, name) = match understood.kind {
+            own_preset::KIND => ("", text("/name")),
+            _ => (
+                text("/metadata/namespace").unwrap_or("default"),
+                text("/metadata/name"),
+            ),
+        };
         let mut manifest = Manifest {
             file: file.file.clone(),
             kind: understood.kind,
-            namespace: text("/metadata/namespace").unwrap_or("default").to_owned(),
-            name: text("/metadata/name").unwrap_or_default().to_owned(),
+            namespace: namespace.to_owned(),
+            name: name.unwrap_or_default().to_owned(),
             content: Content::ConfigMap(BTreeMap::new()),
             positions,
             sound: !has_errors(&understood.problems),
@@ -236,15 +281,19 @@ impl Manifests {
                 continue;
             };
             first.sound = false;
-            let place = first.position("metadata.name");
+            let (what, field, other) = match manifest.kind {
+                own_preset::KIND => ("preset", "name", "another name"),
+                _ => ("object", "metadata.name", "another name or namespace"),
+            };
+            let place = first.position(field);
             let message = format!(
-                "the same object is already in {}:{}:{}",
+                "the same {what} is already in {}:{}:{}",
                 first.file.display(),
                 place.line,
                 place.column
             );
-            let problem = Problem::error("metadata.name", message)
-                .help("keep one of the two, or give one another name or namespace");
+            let problem =
+                Problem::error(field, message).help(format!("keep one of the two, or give one {other}"));
             self.problems.push(manifest.locate(problem));
         }
         self.documents = kept;
@@ -252,9 +301,12 @@ impl Manifests {
 }
 
 impl Manifest {
-    /// `EventSource security/zoom`.
+    /// `EventSource security/zoom`, `preset acme`.
     #[must_use]
     pub fn object(&self) -> String {
+        if self.kind == own_preset::KIND {
+            return format!("{} {}", self.kind, self.name);
+        }
         format!("{} {}/{}", self.kind, self.namespace, self.name)
     }
 
@@ -304,13 +356,22 @@ struct Understood {
     problems: Vec<Problem>,
 }
 
-fn understand(value: &Value, rules: &Rules) -> Result<Understood, Problem> {
+fn understand(value: &Value, rules: &AllRules) -> Result<Understood, Problem> {
     if !value.is_object() {
         return Err(Problem::error(
             "",
             format!("expected a Kubernetes object, found {}", messages::show(value)),
         )
         .help("a document starts with apiVersion and kind"));
+    }
+    if own_preset::is_one(value) {
+        let rules = rules.preset.get_or_init(Rules::preset).as_ref();
+        let (preset, problems) = own_preset::read(value, rules.map_err(String::as_str));
+        return Ok(Understood {
+            kind: own_preset::KIND,
+            content: Some(Content::Preset(preset.map(Box::new))),
+            problems,
+        });
     }
     let text = |field: &str| {
         value.get(field).and_then(Value::as_str).ok_or_else(|| {
@@ -321,7 +382,9 @@ fn understand(value: &Value, rules: &Rules) -> Result<Understood, Problem> {
     let (api_version, kind) = (text("apiVersion")?, text("kind")?);
     let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
     match (group, kind) {
-        (mef_crds::GROUP, "EventSource") if version == mef_crds::VERSION => Ok(event_source(value, rules)),
+        (mef_crds::GROUP, "EventSource") if version == mef_crds::VERSION => {
+            Ok(event_source(value, &rules.source))
+        }
         (mef_crds::GROUP, "EventSource") => Err(Problem::error(
             "apiVersion",
             format!(

@@ -8,10 +8,11 @@ mod load;
 use std::collections::BTreeMap;
 
 use mef_crds::{ParameterName, TimeUnit, Verification};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// One provider.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Preset {
     /// The value of `spec.webhook.provider`.
@@ -59,7 +60,7 @@ pub struct Preset {
 }
 
 /// One secret a preset reads.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PresetSecret {
     /// The value of `spec.webhook.secrets[].use`.
@@ -78,7 +79,7 @@ pub struct PresetSecret {
 }
 
 /// One parameter a preset reads.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PresetParameter {
     /// The field of `spec.webhook.parameters`.
@@ -91,7 +92,7 @@ pub struct PresetParameter {
 }
 
 /// Who makes a secret up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Issuer {
     /// The vendor shows it; it must be copied from there.
     Vendor,
@@ -100,7 +101,7 @@ pub enum Issuer {
 }
 
 /// The shape of a generated secret.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum GeneratedSecret {
     /// 32 random bytes in hexadecimal.
     Hex,
@@ -111,7 +112,7 @@ pub enum GeneratedSecret {
 }
 
 /// Where the event's type and time are found. Value sources; `json:` points into the item.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct EventFacts {
     /// The event's type, first found wins: `header:NAME`, `query:NAME`, `json:/POINTER`.
@@ -123,7 +124,7 @@ pub struct EventFacts {
 }
 
 /// Where a time is found and how it is written.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TimeSource {
     /// `header:NAME`, `query:NAME` or `json:/POINTER` (into the item).
@@ -133,7 +134,7 @@ pub struct TimeSource {
 }
 
 /// The vendor's own key of a delivery.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct VendorKey {
     /// The request's key, first found wins: `header:NAME`, `query:NAME`, `json:/POINTER` (into the whole body). An entry that
@@ -152,13 +153,18 @@ pub struct VendorKey {
 }
 
 /// A key: one value, or several that make it together.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
+#[schemars(schema_with = "text_or_texts")]
 pub enum KeyParts {
     /// One value.
     One(String),
     /// Several, all of which must be there.
     Several(Vec<String>),
+}
+
+fn text_or_texts(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({"type": ["string", "array"], "description": "One value source, or a list of them."})
 }
 
 impl KeyParts {
@@ -173,7 +179,7 @@ impl KeyParts {
 }
 
 /// How the body is read and split.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct BodyRules {
     /// The formats that are tried, in order; a form only where the content type says so. Default: `[Json]`.
@@ -191,7 +197,7 @@ pub struct BodyRules {
 }
 
 /// A body format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum BodyFormat {
     /// One JSON value.
     Json,
@@ -210,7 +216,7 @@ pub enum BodyFormat {
 }
 
 /// How one body becomes several events.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Split {
     /// The array to split, as `/data/events`; empty for the whole body. A body without an array there is one event.
@@ -218,7 +224,7 @@ pub struct Split {
 }
 
 /// One handshake.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Challenge {
     /// What tells it from an event; all must hold.
@@ -237,7 +243,7 @@ pub struct Challenge {
 }
 
 /// What tells a handshake from an event.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct When {
     /// The method. Default: `POST`.
@@ -261,14 +267,14 @@ pub struct When {
 }
 
 /// How far a source is set up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum SetUpState {
     /// It has no signing secret yet, valid or not.
     NoSecretConfigured,
 }
 
 /// What must be done before a handshake is answered. Exactly one of `get` and `capture` is set.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Act {
     /// A value source: the URL to call. Only in a handshake that is verified.
@@ -283,7 +289,7 @@ pub struct Act {
 }
 
 /// Whether a handshake must be signed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum ChallengeAuth {
     /// It is not; it is answered before verification.
     None,
@@ -295,7 +301,7 @@ pub enum ChallengeAuth {
 
 /// The answer to a handshake. `{header:N}`, `{query:N}`, `{json:/P}` are values of the request, `{hmac.hex:SOURCE}` and
 /// `{hmac.base64:SOURCE}` are HMAC-SHA256 with the signing secret. JSON is serialised, never pasted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Respond {
     /// Status code.
@@ -312,7 +318,7 @@ pub struct Respond {
 }
 
 /// What the sender is answered.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Ack {
     /// Status on success.
@@ -336,7 +342,7 @@ pub struct Ack {
 }
 
 /// The answer to a genuine event that cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct InvalidAnswer {
     /// Status.
@@ -346,7 +352,7 @@ pub struct InvalidAnswer {
 }
 
 /// What the sender does when it gets no success.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Retry {
     /// It never tries again: an event that cannot be queued in time goes to the dead letters as `undelivered`.
@@ -359,14 +365,14 @@ pub struct Retry {
 }
 
 /// How messages are wrapped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum MessageProfile {
     /// Exactly the fields of the MozDef Event Framework of 2019.
     Ancestor,
 }
 
 /// A request as the vendor sends it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Example {
     /// The event's name, as `user.created`.

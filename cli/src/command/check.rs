@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use mef_pipeline::diagnostics::Level;
 
 use self::report::Report;
+use crate::args::PresetArg;
 use crate::failure::{Failure, Outcome};
 use crate::files;
 use crate::output::{Format, Output};
@@ -33,9 +34,11 @@ Examples:
 
 Exit codes: 1 a file has an error or a sample fails.")]
 pub(crate) struct Check {
-    /// Files or folders with EventSource, ConfigMap and Secret; - for stdin
+    /// Files or folders with EventSource, ConfigMap, Secret and presets of your own; - for stdin
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
+    #[command(flatten)]
+    presets: PresetArg,
     /// Print the definitions instead, with everything they are resolved from, as YAML
     #[arg(long)]
     print_merged: bool,
@@ -47,7 +50,7 @@ pub(crate) struct Check {
 impl Check {
     pub(crate) fn run(&self, output: Output) -> Outcome {
         let loaded = Loaded::compile(
-            files::read(&self.files)?,
+            files::read(&self.presets.with(&self.files))?,
             Wishes {
                 public_url: None,
                 samples: true,

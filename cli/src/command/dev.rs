@@ -28,7 +28,7 @@ use self::capture::Keeper;
 use self::logs::LogFormat;
 use self::page::Page;
 use self::standing::Standing;
-use crate::args::{DataArg, SecretFile, now};
+use crate::args::{DataArg, PresetArg, SecretFile, now};
 use crate::failure::{Failure, Outcome};
 use crate::output::Output;
 use crate::running::Running;
@@ -56,9 +56,11 @@ Beside it, in another terminal:
 
 Exit codes: 1 a FILE has mistakes, 3 a port is in use, --data cannot be written, or another process has its queues.")]
 pub(crate) struct Dev {
-    /// Files or folders with EventSource, ConfigMap and Secret; - for stdin
+    /// Files or folders with EventSource, ConfigMap, Secret and presets of your own; - for stdin
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
+    #[command(flatten)]
+    presets: PresetArg,
     /// Where the sources listen
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,

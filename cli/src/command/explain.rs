@@ -12,7 +12,7 @@ use mef_pipeline::pipeline::RejectReason;
 use mef_pipeline::received::Received;
 use mef_pipeline::secret::KeyRing;
 
-use crate::args::{DataArg, SecretFile, now, timestamp};
+use crate::args::{DataArg, PresetArg, SecretFile, now, timestamp};
 use crate::failure::{Failure, Outcome};
 use crate::files;
 use crate::output::Output;
@@ -46,6 +46,8 @@ pub(crate) struct Explain {
     /// Files or folders with the source
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
+    #[command(flatten)]
+    presets: PresetArg,
     /// The captured request; - for stdin
     #[arg(long, value_name = "REQUEST")]
     request: PathBuf,
@@ -85,7 +87,7 @@ impl Explain {
         let bytes = files::read_bytes(&self.request)?;
         let captured = request::read(&bytes, now)
             .map_err(|error| Failure::Usage(format!("{}: {error}", self.request.display())))?;
-        let loaded = Loaded::read_sound(&self.files, None, output)?;
+        let loaded = Loaded::read_sound(&self.presets.with(&self.files), None, output)?;
         let wanted = self.source.clone().or_else(|| by_request(&loaded, &captured));
         let (compiled, mut references) = loaded.choose(wanted.as_deref())?;
         let data = self.data.folder();
@@ -100,7 +102,7 @@ impl Explain {
         tell(&problems, output);
         let good = match captured {
             Captured::Request(received) => {
-                let explanation = self.request(&compiled, received, &keys, now, output)?;
+                let explanation = self.request(&compiled, *received, &keys, now, output)?;
                 output.document_or(&explanation, || page::of_request(&explanation, output))?;
                 explanation.outcome != "rejected" && all_usable(&explanation.events)
             }

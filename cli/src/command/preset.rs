@@ -1,12 +1,26 @@
 //! `mef preset`: what is known about the providers, from the same data the engine runs on.
 
+mod asking;
+mod guess;
+mod new;
+mod questions;
+mod trying;
+mod wanted;
+
+use std::path::Path;
+
 use clap::Subcommand;
+use mef_pipeline::diagnostics::has_errors;
 use mef_pipeline::preset::{Challenge, ChallengeAuth, Issuer, Preset as Provider};
 use serde::Serialize;
 
+use self::new::New;
+use crate::args::PresetArg;
 use crate::failure::{Failure, Outcome};
+use crate::files;
 use crate::layout::{indented, paragraph, table};
-use crate::output::{Output, Style};
+use crate::output::{Output, Style, printable};
+use crate::sources::{Loaded, OwnPreset, Wishes, tell};
 use crate::yaml;
 
 /// Print what is known about the providers
@@ -18,15 +32,23 @@ use crate::yaml;
 Examples:
   mef preset ls
   mef preset show zoom
-  mef preset show github -o json | jq .verification")]
+  mef preset show github -o json | jq .verification
+  mef preset show acme --preset acme.yaml
+  mef preset new > acme.yaml                    writes one of your own")]
 pub(crate) enum Preset {
     /// List the presets
-    Ls,
+    Ls {
+        #[command(flatten)]
+        presets: PresetArg,
+    },
     /// Print one preset: set-up steps, secrets, headers, limits, retries, examples
     Show {
         /// The value of spec.webhook.provider, as zoom
         name: String,
+        #[command(flatten)]
+        presets: PresetArg,
     },
+    New(Box<New>),
 }
 
 #[derive(Serialize)]
@@ -35,34 +57,57 @@ struct Row<'a> {
     title: &'a str,
     description: &'a str,
     events: Vec<&'a str>,
+    /// Of a preset of the user's own: where it stands.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<&'a Path>,
 }
 
 impl Preset {
     pub(crate) fn run(&self, output: Output) -> Outcome {
         output.text_or_json()?;
         match self {
-            Self::Ls => list(output),
-            Self::Show { name } => show(name, output),
+            Self::Ls { presets } => list(presets, output),
+            Self::Show { name, presets } => show(name, presets, output),
+            Self::New(new) => new.run(output),
         }
     }
 }
 
-fn list(output: Output) -> Outcome {
-    let presets = Provider::all();
+/// The presets of the user's own; ends the command where anything is wrong with them.
+fn own(presets: &PresetArg, output: Output) -> Outcome<Vec<OwnPreset>> {
+    let loaded = Loaded::compile(files::read(&presets.with(&[]))?, Wishes::default());
+    tell(&loaded.problems, output);
+    if has_errors(&loaded.problems) {
+        return Err(Failure::Reported);
+    }
+    Ok(loaded.presets)
+}
+
+fn list(presets: &PresetArg, output: Output) -> Outcome {
+    let own = own(presets, output)?;
+    let rows = || {
+        let embedded = Provider::all().iter().map(|preset| (preset, None));
+        embedded.chain(own.iter().map(|own| (&own.preset, Some(own.file.as_path()))))
+    };
     if output.is_json() {
-        let rows: Vec<_> = presets.iter().map(Row::new).collect();
+        let rows: Vec<_> = rows().map(|(preset, file)| Row::new(preset, file)).collect();
         return output.document(&rows);
     }
-    let rows: Vec<_> = presets
-        .iter()
-        .map(|preset| vec![preset.name.clone(), preset.title.clone()])
+    let rows: Vec<_> = rows()
+        .map(|(preset, file)| {
+            let place = file
+                .map(|file| format!(" ({})", file.display()))
+                .unwrap_or_default();
+            vec![preset.name.clone(), format!("{}{place}", preset.title)]
+        })
         .collect();
-    output.line(table(&rows))
+    output.line(printable(&table(&rows)))
 }
 
 impl<'a> Row<'a> {
-    fn new(preset: &'a Provider) -> Self {
+    fn new(preset: &'a Provider, file: Option<&'a Path>) -> Self {
         Self {
+            file,
             name: &preset.name,
             title: &preset.title,
             description: &preset.description,
@@ -75,12 +120,11 @@ impl<'a> Row<'a> {
     }
 }
 
-fn show(name: &str, output: Output) -> Outcome {
-    let Some(preset) = Provider::get(name) else {
-        let known: Vec<_> = Provider::all()
-            .iter()
-            .map(|preset| preset.name.as_str())
-            .collect();
+fn show(name: &str, presets: &PresetArg, output: Output) -> Outcome {
+    let own = own(presets, output)?;
+    let all = Provider::all().iter().chain(own.iter().map(|own| &own.preset));
+    let Some(preset) = all.clone().find(|preset| preset.name == name) else {
+        let known: Vec<_> = all.map(|preset| preset.name.as_str()).collect();
         return Err(Failure::Usage(format!(
             "there is no preset {name:?}; there are {}",
             known.join(", ")

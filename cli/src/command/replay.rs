@@ -16,7 +16,7 @@ use mef_receiver::replay::Subject;
 use tokio_util::sync::CancellationToken;
 
 pub(super) use self::difference::differences;
-use crate::args::{DataArg, Moment, dead_reason, now};
+use crate::args::{DataArg, Moment, PresetArg, dead_reason, now};
 use crate::data::DataFolder;
 use crate::failure::{Failure, Outcome};
 use crate::output::{Output, Style, printable};
@@ -49,6 +49,8 @@ pub(crate) struct Replay {
     /// Files or folders with the source; - for stdin
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
+    #[command(flatten)]
+    presets: PresetArg,
     /// Which source, where the FILEs hold several
     #[arg(long)]
     source: Option<String>,
@@ -101,7 +103,7 @@ impl Replay {
         let data = self.data.folder();
         let running = Running::find(&data)?;
         let public_url = running.as_ref().and_then(|running| running.public_url.as_deref());
-        let loaded = Loaded::read_sound(&self.files, public_url, output)?;
+        let loaded = Loaded::read_sound(&self.presets.with(&self.files), public_url, output)?;
         let (compiled, references) = loaded.choose(self.source.as_deref())?;
         let order = self.order(&compiled)?;
         let mut printer = Printer { output, end: None };

@@ -13,7 +13,7 @@ use mef_pipeline::source::Source;
 
 use self::delivery::{Event, Tamper, prepare};
 use self::target::Target;
-use crate::args::{DataArg, SecretFile, now};
+use crate::args::{DataArg, PresetArg, SecretFile, now};
 use crate::failure::{Failure, Outcome};
 use crate::layout::plural;
 use crate::output::{Output, Style};
@@ -44,6 +44,8 @@ pub(crate) struct Send {
     file: PathBuf,
     /// The event, as user.created; without one the known events are listed
     event: Option<String>,
+    #[command(flatten)]
+    presets: PresetArg,
     /// Which source, where the FILE holds several
     #[arg(long)]
     source: Option<String>,
@@ -106,7 +108,11 @@ impl Send {
         let data = self.data.folder();
         let running = Running::find(&data)?;
         let public_url = running.as_ref().and_then(|running| running.public_url.as_deref());
-        let loaded = Loaded::read_sound(std::slice::from_ref(&self.file), public_url, output)?;
+        let loaded = Loaded::read_sound(
+            &self.presets.with(std::slice::from_ref(&self.file)),
+            public_url,
+            output,
+        )?;
         let (compiled, mut references) = loaded.choose(self.source.as_deref())?;
         let event = self.event(&compiled.source, output)?;
         let target = Target::find(

@@ -6,7 +6,7 @@ use mef_pipeline::received::Received;
 
 fn request(capture: &str) -> Received {
     match read(capture.as_bytes(), Timestamp::UNIX_EPOCH).unwrap() {
-        Captured::Request(received) => received,
+        Captured::Request(received) => *received,
         Captured::Letter(letter) => panic!("a letter: {letter:?}"),
     }
 }

@@ -11,6 +11,7 @@ mod dev;
 mod disk;
 mod explain;
 mod general;
+mod own_presets;
 mod presets;
 mod reading;
 mod replay;

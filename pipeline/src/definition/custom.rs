@@ -11,7 +11,7 @@ use crate::preset::{Ack, BodyRules, EventFacts, Issuer, Preset, PresetParameter,
 use crate::verify::{reads_allowlist, token_parameters};
 
 /// The name of the preset that stands for a verification of the user's own.
-const NAME: &str = "custom";
+pub(crate) const NAME: &str = "custom";
 
 /// How long an unknown sender is assumed to wait. The shortest time among the presets.
 const DEADLINE_MILLISECONDS: u32 = 3_000;

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::messages;
 use super::yaml;
 use crate::diagnostics::Problem;
+use crate::preset::Preset;
 
 /// The rules of one kind, ready to be applied.
 pub struct Rules {
@@ -29,12 +30,22 @@ impl Rules {
         let schema = definition
             .pointer("/spec/versions/0/schema/openAPIV3Schema")
             .ok_or("the embedded definition holds no schema")?;
-        Self::of(schema)
+        let mut whole = schema.clone();
+        add_object_fields(&mut whole);
+        Self::of(schema, whole)
     }
 
-    fn of(schema: &Value) -> Result<Self, String> {
-        let mut closed = schema.clone();
-        add_object_fields(&mut closed);
+    /// The rules of a preset file, which is no object: they are those of its types.
+    ///
+    /// # Errors
+    /// When the types have no schema: a broken build.
+    pub(super) fn preset() -> Result<Self, String> {
+        let schema = mef_crds::structural_schema::<Preset>().map_err(|error| error.to_string())?;
+        Self::of(&schema, schema.clone())
+    }
+
+    /// `schema` holds the rules, `closed` the fields; what is not among those is refused.
+    fn of(schema: &Value, mut closed: Value) -> Result<Self, String> {
         close(&mut closed);
         let structure = jsonschema::options()
             .with_draft(Draft::Draft4)

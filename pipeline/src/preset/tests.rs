@@ -1,5 +1,7 @@
 use super::load::EMBEDDED;
 use super::*;
+use crate::diagnostics::has_errors;
+use crate::manifest::{Manifests, SourceText};
 
 #[test]
 fn every_embedded_preset_passes_every_check_and_bears_the_name_of_its_file() {
@@ -175,4 +177,22 @@ fn an_example_that_the_preset_itself_cannot_read_is_refused() {
         "enter the",
         "preset zoom: setup: no step says where {url} is entered",
     );
+}
+
+#[test]
+fn the_rules_for_presets_of_ones_own_hold_for_the_embedded_ones_too() {
+    for (name, text) in EMBEDDED {
+        // Under another name, because an embedded one's is taken.
+        let own = text.replacen(&format!("name: {name}\n"), &format!("name: my-{name}\n"), 1);
+        let manifests = Manifests::read(&[SourceText {
+            file: format!("{name}.yaml").into(),
+            text: own,
+        }]);
+        let sentences: Vec<String> = manifests.problems().iter().map(ToString::to_string).collect();
+        assert!(!has_errors(manifests.problems()), "{}", sentences.join("\n"));
+        let mut expected = Preset::get(name).unwrap().clone();
+        expected.name = format!("my-{name}");
+        let read: Vec<_> = manifests.presets().map(|(_, preset)| preset.clone()).collect();
+        assert_eq!(read, [expected]);
+    }
 }

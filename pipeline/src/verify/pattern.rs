@@ -18,7 +18,15 @@ pub(crate) enum InvalidPattern {
     NotAnchored(String),
     #[error("{text:?} is not a regular expression: {reason}")]
     Syntax { text: String, reason: String },
+    #[error(
+        "{text:?} is too large: compiled it exceeds the size limit of {} MiB; repeat less often, or match less in it",
+        MAX_COMPILED_BYTES >> 20
+    )]
+    TooLarge { text: String },
 }
+
+/// A bounded repetition of a Unicode class, as `[^<>]{1,4096}`, takes some megabytes.
+const MAX_COMPILED_BYTES: usize = 32 << 20;
 
 impl Pattern {
     pub(crate) fn parse(text: &str) -> Result<Self, InvalidPattern> {
@@ -27,12 +35,16 @@ impl Pattern {
         }
         // The group is what makes `^a|b$` mean the whole value too.
         let regex = RegexBuilder::new(&format!(r"\A(?:{text})\z"))
-            // A bounded repetition of a Unicode class, as `[^<>]{1,4096}`, takes some megabytes.
-            .size_limit(32 << 20)
+            .size_limit(MAX_COMPILED_BYTES)
             .build()
-            .map_err(|error| InvalidPattern::Syntax {
-                text: text.to_owned(),
-                reason: reason(&error),
+            .map_err(|error| match error {
+                regex::Error::CompiledTooBig(_) => InvalidPattern::TooLarge {
+                    text: text.to_owned(),
+                },
+                error => InvalidPattern::Syntax {
+                    text: text.to_owned(),
+                    reason: reason(&error),
+                },
             })?;
         Ok(Self {
             text: text.to_owned(),

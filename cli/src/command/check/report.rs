@@ -25,6 +25,19 @@ pub(super) struct Report {
     pub(super) warnings: usize,
     pub(super) problems: Vec<Problem>,
     pub(super) sources: Vec<Checked>,
+    /// The presets of the user's own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) presets: Vec<CheckedPreset>,
+}
+
+/// One preset of the user's own that may be used.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct CheckedPreset {
+    pub(super) preset: String,
+    pub(super) file: PathBuf,
+    /// How many examples it has, each of which it reads itself.
+    pub(super) examples: usize,
 }
 
 /// One source that compiles.
@@ -66,6 +79,15 @@ impl Report {
             warnings: count(Level::Warning),
             problems,
             sources,
+            presets: loaded
+                .presets
+                .iter()
+                .map(|own| CheckedPreset {
+                    preset: own.preset.name.clone(),
+                    file: own.file.clone(),
+                    examples: own.preset.examples.len(),
+                })
+                .collect(),
         }
     }
 
@@ -92,8 +114,18 @@ impl Report {
                 )));
             }
         }
+        for preset in &self.presets {
+            let (name, file) = (&preset.preset, preset.file.display());
+            let ok = output.paint(Style::Good, "ok");
+            let examples = plural(preset.examples as u64, "example");
+            lines.push(format!("{ok} preset {name} in {file}, {examples}"));
+        }
+        let presets = match self.presets.len() as u64 {
+            0 => String::new(),
+            count => format!(" and {}", plural(count, "preset")),
+        };
         let sum = format!(
-            "{} in {}: {}, {}",
+            "{}{presets} in {}: {}, {}",
             plural(self.sources.len() as u64, "source"),
             plural(self.files as u64, "file"),
             plural(self.errors as u64, "error"),

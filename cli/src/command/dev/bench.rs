@@ -78,9 +78,10 @@ impl From<Failure> for NotBuilt {
 
 impl Bench {
     pub(super) fn new(dev: &Dev, data: DataFolder) -> Outcome<Self> {
-        let stdin = dev.files.iter().any(|path| path == Path::new("-"));
+        let files = dev.presets.with(&dev.files);
+        let stdin = files.iter().any(|path| path == Path::new("-"));
         Ok(Self {
-            files: dev.files.clone(),
+            files,
             stdin: if stdin {
                 Some(files::read_bytes(Path::new("-"))?)
             } else {
@@ -125,6 +126,7 @@ impl Bench {
         let Loaded {
             files: _,
             sources,
+            presets: _,
             mut references,
             mut problems,
         } = loaded;

@@ -116,3 +116,16 @@ fn the_two_commands_of_the_readme_are_words_of_the_makefile() {
         );
     }
 }
+
+#[test]
+fn the_preset_of_ones_own_in_the_documents_is_the_example() {
+    let page = fs::read_to_string(repository().join("docs/presets.md")).expect("the page");
+    let example = repository().join("examples/own-preset/acme-preset.yaml");
+    let example = fs::read_to_string(example).expect("the example");
+    let (_, preset) = example.split_once('\n').expect("a comment in its first line");
+    assert!(
+        page.contains(&format!("```yaml\n{preset}```\n")),
+        "docs/presets.md shows another preset:\n{preset}"
+    );
+    assert_eq!(preset.lines().count(), 10, "it is called ten lines");
+}
