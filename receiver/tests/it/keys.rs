@@ -84,7 +84,7 @@ impl Bed {
                 "/webhook/parameters",
                 json!({"issuer": ISSUER, "audience": "us", "keySetUrl": format!("https://{HOST}/keys?tenant=1")}),
             )
-            .preset(move |preset| preset.ack.deadline_milliseconds = milliseconds.into());
+            .preset(move |preset| preset.ack.deadline_milliseconds = milliseconds);
         let clock = Arc::new(FixedClock::new(
             Timestamp::from_second(1_767_323_045).expect("a time"),
         ));
