@@ -3,21 +3,20 @@
 //! An `Order` and lines go over the control endpoint as JSON; the lines are also the stable `-o json` of `mef replay`.
 
 use std::num::NonZeroU32;
-use std::sync::Arc;
 
 use jiff::Timestamp;
 use mef_pipeline::dead_letter::{DeadReason, Detail};
 use mef_pipeline::definition::Definition;
-use mef_pipeline::expression::LetterFilter;
 use mef_pipeline::pipeline::Prepared;
-use mef_receiver::replay::{
-    self, Ended, Entry, Found, FrameFilter, LeftAlone, Mode, Options, Plan, Report, Select, Subject,
+use mef_replay::{
+    self as replay, Ended, Entry, Found, LeftAlone, Mode, Options, Plan, Report, Select, Subject,
+    frame_filter,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio_util::sync::CancellationToken;
 
-use crate::sources::patience;
+use crate::args::now;
 
 /// What a replay is asked to do.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -32,6 +31,7 @@ pub(crate) struct Order {
     pub(crate) reasons: Vec<DeadReason>,
     pub(crate) since: Option<Timestamp>,
     pub(crate) until: Option<Timestamp>,
+    pub(crate) definitions: Vec<String>,
     pub(crate) ids: Vec<String>,
     pub(crate) filter: Option<String>,
     pub(crate) limit: u64,
@@ -132,12 +132,12 @@ pub(crate) async fn run(
 }
 
 fn options(order: &Order) -> Result<Options, String> {
-    let mut options = Options::new(&order.uid);
+    let mut options = Options::new(&order.uid, now());
     options.select = Select {
         reasons: order.reasons.clone(),
         since: order.since,
         until: order.until,
-        definitions: Vec::new(),
+        definitions: order.definitions.clone(),
         ids: order.ids.clone(),
         filter: order.filter.as_deref().map(frame_filter).transpose()?,
     };
@@ -153,28 +153,12 @@ fn options(order: &Order) -> Result<Options, String> {
     Ok(options)
 }
 
-/// Compiles the filter; its failure names the first mistake.
-pub(crate) fn frame_filter(text: &str) -> Result<FrameFilter, String> {
-    let filter = LetterFilter::compile(text).map_err(|problems| {
-        let first = problems.first().map(|problem| {
-            let place = problem
-                .line
-                .zip(problem.column)
-                .map(|(line, column)| format!("line {line}, column {column}: "));
-            format!("{}{}", place.unwrap_or_default(), problem.message)
-        });
-        first.unwrap_or_default()
-    })?;
-    Ok(Arc::new(move |letter| {
-        filter.takes(letter, &patience()).map_err(|detail| detail.message)
-    }))
-}
-
 fn entry_line(entry: &Entry, dry_run: bool) -> Replayed {
     let Entry {
         message_id,
         found,
         plan,
+        became: _,
     } = entry;
     let letter = match found {
         Found::Letter(letter) => Some(letter),

@@ -8,11 +8,10 @@ mod attempt;
 mod outgoing;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use mef_pipeline::dead_letter::{DeadReason, Letter};
 use mef_pipeline::pipeline::Prepared;
-use mef_queue::{Lane, Outgoing, Queue, Receipt, SendError};
+use mef_queue::{Lane, Queue, SendError};
 use tokio::time::Instant;
 
 use crate::body::Held;
@@ -62,37 +61,7 @@ impl Courier {
         items: &[Prepared],
         patience: Patience,
     ) -> Result<Vec<EventResult>, NotKept> {
-        let round = Round::prepare(self, items, None)?;
-        self.finish(round, patience).await
-    }
-
-    /// Keeps what a replay made of a letter. `repetition` is its uid and the letter's attempts.
-    pub(crate) async fn keep_again(
-        &self,
-        items: &[Prepared],
-        repetition: &str,
-        patience: Patience,
-    ) -> Result<Vec<EventResult>, NotKept> {
-        let round = Round::prepare(self, items, Some(repetition))?;
-        self.finish(round, patience).await
-    }
-
-    /// Keeps a finished message as it is.
-    pub(crate) async fn resend(
-        &self,
-        message: Outgoing,
-        repetition: &str,
-        patience: Patience,
-    ) -> Result<(), NotKept> {
-        let round = Round {
-            results: vec![None],
-            pending: vec![Pending::finished(message, repetition)],
-            ..Round::prepare(self, &[], Some(repetition))?
-        };
-        self.finish(round, patience).await.map(|_| ())
-    }
-
-    async fn finish(&self, mut round: Round<'_>, patience: Patience) -> Result<Vec<EventResult>, NotKept> {
+        let mut round = Round::prepare(self, items)?;
         let outcome = round.run(patience).await;
         if outcome.is_err()
             && let Some(metrics) = &self.metrics
@@ -109,29 +78,23 @@ struct Round<'a> {
     items: &'a [Prepared],
     results: Vec<Option<EventResult>>,
     pending: Vec<Pending>,
-    repetition: Option<&'a str>,
     last_problem: String,
 }
 
 impl<'a> Round<'a> {
     /// Writes every message out before the first is sent, so that one that fits nowhere fails the request as a whole.
-    fn prepare(
-        courier: &'a Courier,
-        items: &'a [Prepared],
-        repetition: Option<&'a str>,
-    ) -> Result<Self, NotKept> {
+    fn prepare(courier: &'a Courier, items: &'a [Prepared]) -> Result<Self, NotKept> {
         let mut round = Self {
             courier,
             items,
             results: vec![None; items.len()],
             pending: Vec::with_capacity(items.len()),
-            repetition,
             last_problem: String::new(),
         };
         for (index, item) in items.iter().enumerate() {
             match item {
                 Prepared::Event(message) => {
-                    let pending = Pending::event(index, &courier.source, message, repetition);
+                    let pending = Pending::event(index, &courier.source, message);
                     round.pending.push(pending);
                 }
                 Prepared::DeadLetter(letter) => round.add_letter(index, letter)?,
@@ -183,18 +146,16 @@ impl<'a> Round<'a> {
             return Ok(());
         }
         let outcomes = attempts.send(lane, &batch, until).await;
-        for (mut pending, outcome) in batch.into_iter().zip(outcomes) {
+        for (pending, outcome) in batch.into_iter().zip(outcomes) {
             match outcome {
-                Ok(receipt) if !receipt.duplicate => {
-                    self.results[pending.index] = Some(pending.becomes);
-                }
-                Ok(receipt) if self.is_there(lane, &receipt, &pending).await => {
-                    self.results[pending.index] = Some(EventResult::Duplicate);
-                }
-                // Another message under the same id. Rather twice than lost.
-                Ok(_) => {
-                    pending.outgoing.deduplication_id = None;
-                    self.pending.push(pending);
+                // The event is told by its id, so a duplicate is this very event; a receiver may not read.
+                Ok(receipt) => {
+                    let becomes = if receipt.duplicate {
+                        EventResult::Duplicate
+                    } else {
+                        pending.becomes
+                    };
+                    self.results[pending.index] = Some(becomes);
                 }
                 Err(SendError::Unavailable(why)) => {
                     self.last_problem = why;
@@ -204,17 +165,6 @@ impl<'a> Round<'a> {
             }
         }
         Ok(())
-    }
-
-    /// Whether the message the queue speaks of is this one. A replay deletes a letter for it, so it looks; a first delivery
-    /// is told by its event id, and a receiver may not read.
-    async fn is_there(&self, lane: Lane, receipt: &Receipt, pending: &Pending) -> bool {
-        if self.repetition.is_none() {
-            return true;
-        }
-        let queue = &self.courier.queue;
-        let stored = queue.take(lane, &receipt.message_id, Duration::ZERO).await;
-        matches!(stored, Ok(Some(stored)) if stored.body == pending.outgoing.body)
     }
 
     fn refused(&mut self, pending: &Pending, why: &str) -> Result<(), NotKept> {

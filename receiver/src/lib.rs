@@ -31,9 +31,6 @@ pub mod queue_settings;
 mod quiet;
 mod tasks;
 
-// Dead letters once more.
-pub mod replay;
-
 // One source in a pod.
 pub mod pod;
 

@@ -22,8 +22,7 @@ pub(super) struct Pending {
 pub(super) struct Unfit(pub(super) String);
 
 impl Pending {
-    /// `repetition` tells the deliveries of a replay from the first one: a queue that remembers ids would drop them.
-    pub(super) fn event(index: usize, source: &str, message: &Message, repetition: Option<&str>) -> Self {
+    pub(super) fn event(index: usize, source: &str, message: &Message) -> Self {
         let id = message.id();
         Self {
             index,
@@ -31,23 +30,8 @@ impl Pending {
             outgoing: Outgoing {
                 body: message.body().to_vec(),
                 attributes: attributes([(EVENT_ID, id), (SOURCE, source)]),
-                deduplication_id: Some(match repetition {
-                    None => id.to_owned(),
-                    Some(repetition) => format!("{id}/{repetition}"),
-                }),
+                deduplication_id: Some(id.to_owned()),
             },
-            becomes: EventResult::Delivered,
-        }
-    }
-
-    /// A message that was in the queue before.
-    pub(super) fn finished(mut outgoing: Outgoing, repetition: &str) -> Self {
-        let id = outgoing.attributes.get(EVENT_ID);
-        outgoing.deduplication_id = id.map(|id| format!("{id}/{repetition}"));
-        Self {
-            index: 0,
-            lane: Lane::Events,
-            outgoing,
             becomes: EventResult::Delivered,
         }
     }

@@ -22,6 +22,5 @@ mod nats_server;
 mod observe;
 mod pod;
 mod reload;
-mod replay;
 mod support;
 mod vectors;

@@ -71,7 +71,7 @@ fn the_pipeline_is_pure() {
 
 #[test]
 fn only_the_receiver_turns_outcomes_into_http() {
-    for folder in ["crds/src", "pipeline/src", "queue/src"] {
+    for folder in ["crds/src", "pipeline/src", "queue/src", "replay/src"] {
         let hits = lines_with(folder, &["StatusCode", "axum", "hyper"]);
         assert!(hits.is_empty(), "{}", hits.join("\n"));
     }
@@ -79,13 +79,26 @@ fn only_the_receiver_turns_outcomes_into_http() {
 
 #[test]
 fn crates_depend_on_each_other_only_as_drawn() {
-    let allowed: [(&str, &[&str]); 6] = [
+    let allowed: [(&str, &[&str]); 7] = [
         ("crds", &[]),
         ("pipeline", &["mef-crds"]),
         ("queue", &[]),
+        ("replay", &["mef-pipeline", "mef-queue"]),
         ("receiver", &["mef-crds", "mef-pipeline", "mef-queue"]),
-        ("operator", &["mef-crds", "mef-pipeline", "mef-queue"]),
-        ("cli", &["mef-crds", "mef-pipeline", "mef-queue", "mef-receiver"]),
+        (
+            "operator",
+            &["mef-crds", "mef-pipeline", "mef-queue", "mef-replay"],
+        ),
+        (
+            "cli",
+            &[
+                "mef-crds",
+                "mef-pipeline",
+                "mef-queue",
+                "mef-receiver",
+                "mef-replay",
+            ],
+        ),
     ];
     for (folder, allowed) in allowed {
         let manifest = fs::read_to_string(repository().join(folder).join("Cargo.toml")).expect("a manifest");
@@ -153,6 +166,7 @@ fn files_stay_short_enough_to_read() {
         "crds/src",
         "pipeline/src",
         "queue/src",
+        "replay/src",
         "receiver/src",
         "operator/src",
         "cli/src",

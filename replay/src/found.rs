@@ -5,6 +5,10 @@ use std::fmt;
 use mef_pipeline::dead_letter::{DeadReason, Letter};
 use mef_queue::{Delivery, EVENT_ID, Outgoing, REASON};
 
+/// Attribute of a finished message that was resent: `<uid of the replay>/<how often it was resent>`. A message that no
+/// consumer can use would go round for ever without it.
+pub const REPLAY: &str = "mef-replay";
+
 /// What lay among the dead letters.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Found {
@@ -48,10 +52,27 @@ impl Found {
         }
     }
 
-    /// Whether this replay has put it here.
-    pub(super) fn is_marked(&self, uid: &str) -> bool {
-        matches!(self, Self::Letter(letter) if letter.replay.as_deref() == Some(uid))
+    /// How often it was refused by the definition, or resent for a consumer.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        match self {
+            Self::Letter(letter) => letter.attempts,
+            Self::Message(message) => mark(message).map_or(0, |(_, times)| times),
+        }
     }
+
+    /// Whether this replay has put it here, or it came back from this replay's delivery.
+    pub(super) fn is_marked(&self, uid: &str) -> bool {
+        match self {
+            Self::Letter(letter) => letter.replay.as_deref() == Some(uid),
+            Self::Message(message) => mark(message).is_some_and(|(by, _)| by == uid),
+        }
+    }
+}
+
+fn mark(message: &Outgoing) -> Option<(&str, u32)> {
+    let (uid, times) = message.attributes.get(REPLAY)?.rsplit_once('/')?;
+    Some((uid, times.parse().ok()?))
 }
 
 /// Why a selected letter stays where it is.

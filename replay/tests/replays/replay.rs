@@ -8,16 +8,13 @@ use mef_pipeline::dead_letter::{DeadReason, Letter};
 use mef_pipeline::pipeline::Prepared;
 use mef_queue::file::FileQueue;
 use mef_queue::{Delivery, EVENT_ID, Lane, Outgoing, Queue, SOURCE, Settings};
-use mef_receiver::replay::{
-    Counts, Ended, Entry, Found, LeftAlone, Mode, Options, Plan, Report, Subject, run,
-};
-use mef_receiver::{FixedClock, SystemClock};
+use mef_replay::{Counts, Ended, Entry, Found, LeftAlone, Mode, Options, Plan, REPLAY, Report, Subject, run};
 use pretty_assertions::assert_eq;
 use serde_json::json;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{OKTA, Server, SourceBuilder, events, id_of, post};
+use crate::support::{OKTA, Recipe, accept, now};
 
 struct Bench {
     queue: Arc<FileQueue>,
@@ -41,26 +38,20 @@ impl Bench {
     /// A bench whose dead letters are these events, refused by a schema that wants a `uuid`.
     async fn refused(refused: &[serde_json::Value]) -> Self {
         let bench = Self::new();
-        let server = Server::start(vec![SourceBuilder::okta().route(&bench.queue)]).await;
-        for event in refused {
-            let body = events(std::slice::from_ref(event));
-            assert_eq!(server.ask(post(&body)).await.status, 204);
-        }
-        server.stop().await;
+        accept(&*bench.queue, &Recipe::requiring("uuid"), refused).await;
         bench
     }
 
-    fn subject(&self, source: &SourceBuilder) -> Subject {
+    fn subject(&self, source: &Recipe) -> Subject {
         let (source, keys) = source.build();
         Subject {
             source,
             keys,
             queue: self.queue.clone(),
-            clock: Arc::new(SystemClock),
         }
     }
 
-    async fn run(&self, source: &SourceBuilder, options: Options) -> (Report, Vec<Entry>) {
+    async fn run(&self, source: &Recipe, options: Options) -> (Report, Vec<Entry>) {
         let mut entries = Vec::new();
         let mut report = |entry: &Entry, _: &Counts| entries.push(entry.clone());
         let subject = self.subject(source);
@@ -81,17 +72,14 @@ impl Bench {
 }
 
 /// The definition after its schema was corrected: it wants an `id`.
-fn corrected() -> SourceBuilder {
-    SourceBuilder::provider("okta", "okta").with(
-        "/schemas",
-        json!([{"inline": r#"{"type": "object", "required": ["id"]}"#}]),
-    )
+fn corrected() -> Recipe {
+    Recipe::requiring("id")
 }
 
 fn fast(uid: &str) -> Options {
     Options {
         rate_per_second: None,
-        ..Options::new(uid)
+        ..Options::new(uid, now())
     }
 }
 
@@ -164,9 +152,10 @@ async fn what_fails_again_goes_back_marked_and_is_not_taken_again() {
     for letter in letters {
         assert_eq!((letter.attempts, letter.replay.as_deref()), (2, Some("first")));
     }
-    // The same replay, run again after a crash, has nothing left to do; another takes them.
-    let (report, _) = bench.run(&corrected(), fast("first")).await;
-    assert_eq!(report.counts, Counts::default());
+    // The same replay, run again after a crash, has nothing left to do, and counts what it had done; another takes them.
+    let (report, entries) = bench.run(&corrected(), fast("first")).await;
+    assert_eq!(report.counts, counts(2, 2, 0, 2, 0));
+    assert!(entries.is_empty());
     let (report, _) = bench.run(&corrected(), fast("second")).await;
     assert_eq!(report.counts, counts(2, 2, 0, 2, 0));
     assert_eq!(bench.letters().await[0].attempts, 3);
@@ -283,7 +272,7 @@ async fn a_limit_ends_a_replay_and_a_rate_slows_it() {
     let options = Options {
         limit: 2,
         rate_per_second: NonZeroU32::new(20),
-        ..Options::new("limited")
+        ..Options::new("limited", now())
     };
     let begun = std::time::Instant::now();
     let (report, _) = bench.run(&corrected(), options).await;
@@ -294,32 +283,37 @@ async fn a_limit_ends_a_replay_and_a_rate_slows_it() {
 }
 
 #[tokio::test]
-async fn a_replay_stops_when_asked_to() {
-    let bench = Bench::refused(&[json!({"id": 1}), json!({"id": 2})]).await;
+async fn a_replay_stops_when_asked_to_and_finishes_what_is_at_work() {
+    let events: Vec<_> = (0..40).map(|id| json!({"id": id})).collect();
+    let bench = Bench::refused(&events).await;
     let stop = CancellationToken::new();
     let subject = bench.subject(&corrected());
     let report = run(&subject, &fast("stopped"), &stop, &mut |_, _| stop.cancel())
         .await
         .expect("a replay that ends");
     assert_eq!(report.ended, Ended::Stopped);
-    assert_eq!(bench.letters().await.len(), 1);
+    let left = bench.letters().await.len() as u64;
+    assert!(left > 0 && report.counts.delivered > 0, "{left} left");
+    assert_eq!(
+        report.counts.delivered + left,
+        40,
+        "nothing is between the queues"
+    );
+    assert_eq!(
+        bench.all(Lane::Events).await.len() as u64,
+        report.counts.delivered
+    );
 }
 
 #[tokio::test]
 async fn letters_that_come_after_it_began_are_left_to_the_next() {
     let bench = Bench::refused(&[json!({"id": 1})]).await;
-    let subject = Subject {
-        clock: Arc::new(FixedClock::new(jiff::Timestamp::UNIX_EPOCH)),
-        ..bench.subject(&corrected())
+    let options = Options {
+        began: jiff::Timestamp::UNIX_EPOCH,
+        ..fast("early")
     };
-    let report = run(
-        &subject,
-        &fast("early"),
-        &CancellationToken::new(),
-        &mut |_, _| {},
-    )
-    .await;
-    assert_eq!(report.expect("a replay that ends").counts, Counts::default());
+    let (report, _) = bench.run(&corrected(), options).await;
+    assert_eq!(report.counts, Counts::default());
     assert_eq!(bench.letters().await.len(), 1);
 }
 
@@ -371,11 +365,9 @@ async fn a_message_a_consumer_could_not_use_is_resent_as_it_is() {
         assert_eq!(report.counts, counts(1, 1, 1, 0, 0));
         assert_eq!(entries[0].found.reason(), DeadReason::Redrive);
         let back = bench.all(Lane::Events).await;
-        assert_eq!(
-            (&back[0].body, &back[0].attributes),
-            (&message.body, &message.attributes)
-        );
-        assert_eq!(id_of(&back[0].body), "redriven");
+        let mut attributes = message.attributes.clone();
+        attributes.insert(REPLAY.to_owned(), "redrive/1".to_owned());
+        assert_eq!((&back[0].body, &back[0].attributes), (&message.body, &attributes));
         assert!(bench.all(Lane::Dead).await.is_empty());
     }
 }
@@ -476,4 +468,98 @@ impl Queue for ReadOnly {
     fn max_message_bytes(&self) -> usize {
         self.0.max_message_bytes()
     }
+}
+
+#[tokio::test]
+async fn a_message_that_no_consumer_can_use_does_not_go_round_for_ever() {
+    let bench = Bench::new();
+    let message = Outgoing {
+        body: b"{}".to_vec(),
+        attributes: [(EVENT_ID.to_owned(), "0123".to_owned())].into(),
+        deduplication_id: None,
+    };
+    assert!(bench.queue.send(Lane::Dead, vec![message]).await[0].is_ok());
+    for round in 1..=3 {
+        let uid = format!("round-{round}");
+        let options = || Options {
+            max_attempts: 3,
+            ..fast(&uid)
+        };
+        let (report, _) = bench.run(&corrected(), options()).await;
+        assert_eq!(report.counts, counts(1, 1, 1, 0, 0), "{round}");
+        // A consumer that never deletes it.
+        for _ in 0..2 {
+            let received = bench.queue.receive(Lane::Events, 1, Duration::ZERO).await;
+            received.expect("a queue");
+        }
+        // The same replay, which may still run, does not take it again.
+        let (report, _) = bench.run(&corrected(), options()).await;
+        assert_eq!(report.counts.delivered, 0, "{round}");
+    }
+    let options = Options {
+        max_attempts: 3,
+        ..fast("last")
+    };
+    let (report, entries) = bench.run(&corrected(), options).await;
+    assert_eq!(report.counts, counts(1, 1, 0, 0, 1));
+    assert!(matches!(
+        entries[0].plan,
+        Plan::LeftAlone(LeftAlone::TooManyAttempts(3))
+    ));
+}
+
+#[tokio::test]
+async fn attributes_that_leave_no_room_for_a_mark_stay_as_they_are() {
+    let bench = Bench::new();
+    let message = Outgoing {
+        body: b"{}".to_vec(),
+        attributes: (0..10).map(|n| (format!("theirs-{n}"), "x".to_owned())).collect(),
+        deduplication_id: None,
+    };
+    assert!(bench.queue.send(Lane::Dead, vec![message.clone()]).await[0].is_ok());
+    let (report, _) = bench.run(&corrected(), fast("full")).await;
+    assert_eq!(report.counts, counts(1, 1, 1, 0, 0));
+    assert_eq!(bench.all(Lane::Events).await[0].attributes, message.attributes);
+}
+
+#[tokio::test]
+async fn after_a_restart_it_goes_on_counting_where_it_was() {
+    let bench = Bench::refused(&[json!({"id": 1}), json!({"other": 2}), json!({"id": 3})]).await;
+    let options = Options {
+        limit: 2,
+        ..fast("again")
+    };
+    let (first, _) = bench.run(&corrected(), options.clone()).await;
+    assert_eq!(first.counts, counts(2, 2, 1, 1, 0));
+    let options = Options {
+        done: first.counts.finished(),
+        limit: 1_000,
+        ..options
+    };
+    let (second, _) = bench.run(&corrected(), options).await;
+    assert_eq!(second.counts, counts(3, 3, 2, 1, 0));
+    assert_eq!(second.ended, Ended::Exhausted);
+    // A kill before the counts were written: what failed again is counted by its marks.
+    let (third, _) = bench.run(&corrected(), fast("again")).await;
+    assert_eq!(third.counts, counts(1, 1, 0, 1, 0));
+}
+
+#[tokio::test]
+async fn the_preview_names_pointers_and_no_value() {
+    let bench = Bench::refused(&[json!({"id": 1, "user": "hunter2"}), json!({"user": "hunter3"})]).await;
+    let recipe = Recipe::requiring("id").transform(".who = del(.user)");
+    let options = Options {
+        dry_run: true,
+        ..fast("preview")
+    };
+    let (_, entries) = bench.run(&recipe, options).await;
+    let previews: Vec<_> = entries
+        .iter()
+        .flat_map(|entry| mef_replay::preview::previews(entry, Some("details")))
+        .collect();
+    assert_eq!(previews[0].outcome.as_str(), "Deliver");
+    assert_eq!(previews[0].pointers, ["/user", "/who"]);
+    assert_eq!(previews[1].outcome.as_str(), "DeadLetter");
+    assert_eq!(previews[1].pointers, [""], "the event itself lacks a member");
+    assert!(!format!("{previews:?}").contains("hunter"));
 }

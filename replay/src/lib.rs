@@ -2,28 +2,35 @@
 //!
 //! Comes in: a source with its queue, and what to select. Goes out: counts, and for every selected letter what became (or,
 //! dry, would become) of it. What fails again goes back as a new dead letter that carries this replay's mark, so that this
-//! replay does not take it a second time. It never deletes what was not kept elsewhere first, and never takes a letter out
-//! of its queue without selecting it.
+//! replay does not take it a second time, not even after a restart. It never deletes what was not kept elsewhere first, and
+//! never takes a letter out of its queue without selecting it.
+//!
+//! `found`, `select`, `plan`, `outgoing` and `preview` are pure; `keep` and `run` do the IO, through the queue's trait. The
+//! operator, `mef replay` and the page of `mef dev` are its fronts.
 
 mod found;
-mod run;
 mod select;
+mod plan;
+mod outgoing;
+mod keep;
+pub mod preview;
+mod run;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
+use mef_pipeline::dead_letter::DeadReason;
 use mef_pipeline::pipeline::Prepared;
 use mef_pipeline::secret::KeyRing;
 use mef_pipeline::source::Source;
 use mef_queue::{Queue, QueueError};
 
-use crate::clock::Clock;
-use crate::deliver::NotKept;
-
-pub use found::{Found, LeftAlone};
+pub use found::{Found, LeftAlone, REPLAY};
+pub use keep::NotKept;
 pub use run::run;
-pub use select::{FrameFilter, Select};
+pub use select::{FrameFilter, Select, frame_filter};
 
 /// What a replay works on.
 #[derive(Clone)]
@@ -34,8 +41,6 @@ pub struct Subject {
     pub keys: Arc<KeyRing>,
     /// Its queue.
     pub queue: Arc<dyn Queue>,
-    /// The time: letters that come after the replay began are left to the next, so that it ends.
-    pub clock: Arc<dyn Clock>,
 }
 
 /// What a replay does with a letter.
@@ -52,15 +57,19 @@ pub enum Mode {
 /// How a replay goes about it.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Marks what fails again; one per replay.
+    /// Marks what fails again; one per replay, the same after a restart.
     pub uid: String,
+    /// When it began first: letters that came later are left to the next replay, so that it ends.
+    pub began: Timestamp,
+    /// What it had done before it was interrupted.
+    pub done: Counts,
     /// Which letters.
     pub select: Select,
     /// What to do with them.
     pub mode: Mode,
     /// Whether nothing is sent and nothing deleted.
     pub dry_run: bool,
-    /// Selected letters at most.
+    /// Selected letters at most, those of `done` included.
     pub limit: u64,
     /// Selected letters per second; `None`: as fast as the queue takes them.
     pub rate_per_second: Option<NonZeroU32>,
@@ -73,9 +82,11 @@ pub struct Options {
 impl Options {
     /// The defaults: everything, 1000 letters, 50 per second, at most 10 attempts, 30 seconds of patience.
     #[must_use]
-    pub fn new(uid: impl Into<String>) -> Self {
+    pub fn new(uid: impl Into<String>, began: Timestamp) -> Self {
         Self {
             uid: uid.into(),
+            began,
+            done: Counts::default(),
             select: Select::default(),
             mode: Mode::default(),
             dry_run: false,
@@ -94,11 +105,13 @@ pub struct Entry {
     pub message_id: String,
     /// What was found.
     pub found: Found,
-    /// What becomes of it.
+    /// What was made of it.
     pub plan: Plan,
+    /// What became of each of its events (dry: would become); empty where it is left alone.
+    pub became: Vec<Became>,
 }
 
-/// What becomes of a letter.
+/// What is made of a letter.
 #[derive(Clone, Debug)]
 pub enum Plan {
     /// It went through the definition; a request may hold several events.
@@ -107,6 +120,17 @@ pub enum Plan {
     Resent,
     /// It stays where it is.
     LeftAlone(LeftAlone),
+}
+
+/// What became of one event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Became {
+    /// It is in the queue.
+    Delivered,
+    /// It is a dead letter again, for this reason.
+    DeadLettered(DeadReason),
+    /// The filter drops it now.
+    Filtered,
 }
 
 /// How far a replay has come.
@@ -121,10 +145,25 @@ pub struct Counts {
     pub delivered: u64,
     /// Events that went (dry: would go) back to the dead letters.
     pub failed_again: u64,
-    /// Selected letters that are left alone.
+    /// Letters that are left alone.
     pub skipped: u64,
     /// Events that the filter drops now.
     pub filtered: u64,
+}
+
+impl Counts {
+    /// What stays true when the letters are looked at from the first one on again, after an interruption: what was
+    /// selected and is no longer there. What was left alone or not selected is met, and counted, once more.
+    #[must_use]
+    pub fn finished(self) -> Self {
+        let gone = self.matched.saturating_sub(self.skipped);
+        Self {
+            examined: gone,
+            matched: gone,
+            skipped: 0,
+            ..self
+        }
+    }
 }
 
 /// Why a replay ended.
@@ -172,9 +211,33 @@ pub enum ReplayError {
     /// The selection's filter failed.
     #[error("the filter failed on the dead letter of event {event_id}: {message}; nothing was done with it")]
     Filter {
+        /// How far it had come.
+        counts: Counts,
         /// The letter's event.
         event_id: String,
         /// What the filter says.
         message: String,
     },
+}
+
+impl ReplayError {
+    /// How far it had come.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        match self {
+            Self::Queue { counts, .. } | Self::NotKept { counts, .. } | Self::Filter { counts, .. } => {
+                *counts
+            }
+        }
+    }
+
+    /// The same, with what was at work when it happened counted too.
+    fn at(mut self, now: Counts) -> Self {
+        match &mut self {
+            Self::Queue { counts, .. } | Self::NotKept { counts, .. } | Self::Filter { counts, .. } => {
+                *counts = now
+            }
+        }
+        self
+    }
 }
