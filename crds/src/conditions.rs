@@ -54,6 +54,8 @@ words! {
         DeadLettersPresent,
         /// Changes are stopped by `spec.suspend`. Present only when true.
         Suspended,
+        /// A replay has done what it was made for. Always present on an `EventReplay`, and only there.
+        Complete,
     }
 }
 
@@ -116,5 +118,19 @@ words! {
         DeletionBlocked,
         /// `spec.suspend` is set.
         SuspendedBySpec,
+        /// The replay is under way.
+        Running,
+        /// Another replay of the source is under way, or older and not finished; or as many are at work as may be.
+        WaitingForReplay,
+        /// The replay's source is suspended.
+        SourceSuspended,
+        /// The definition of the replay's source is not sound, or its secrets are missing.
+        SourceInvalid,
+        /// The replay has looked at every dead letter that was there when it began.
+        Finished,
+        /// The replay has taken as many dead letters as `spec.limit` says; there may be more.
+        LimitReached,
+        /// The replay's filter failed on a dead letter.
+        FilterFailed,
     }
 }

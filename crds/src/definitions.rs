@@ -7,10 +7,13 @@ use schemars::generate::SchemaSettings;
 use schemars::transform::AddNullable;
 use serde_json::Value;
 
-use crate::EventSource;
+use crate::{EventReplay, EventSource};
 
 /// The committed CustomResourceDefinition of `EventSource`, for whoever installs it or checks objects against its schema.
 pub const EVENT_SOURCE_YAML: &str = include_str!("../eventsources.events.mozdef.io.yaml");
+
+/// The committed CustomResourceDefinition of `EventReplay`.
+pub const EVENT_REPLAY_YAML: &str = include_str!("../eventreplays.events.mozdef.io.yaml");
 
 const HEADER: &str = "# Generated from crds/src by `make generate`; do not edit.\n";
 
@@ -19,14 +22,16 @@ const HEADER: &str = "# Generated from crds/src by `make generate`; do not edit.
 /// # Errors
 /// When a definition cannot be written as YAML.
 pub fn generate() -> Result<Vec<(&'static str, String)>, serde_yaml::Error> {
-    let mut definition =
-        serde_yaml::to_value(EventSource::crd()).and_then(serde_yaml::from_value::<Value>)?;
+    Ok(vec![
+        ("eventsources.events.mozdef.io.yaml", yaml(EventSource::crd())?),
+        ("eventreplays.events.mozdef.io.yaml", yaml(EventReplay::crd())?),
+    ])
+}
+
+fn yaml(definition: impl serde::Serialize) -> Result<String, serde_yaml::Error> {
+    let mut definition = serde_yaml::to_value(definition).and_then(serde_yaml::from_value::<Value>)?;
     simplify(&mut definition);
-    let yaml = serde_yaml::to_string(&definition)?;
-    Ok(vec![(
-        "eventsources.events.mozdef.io.yaml",
-        format!("{HEADER}{yaml}"),
-    )])
+    Ok(format!("{HEADER}{}", serde_yaml::to_string(&definition)?))
 }
 
 /// The schema of a type as it would stand in a definition: without references, its CEL rules in it. For what is written in

@@ -12,6 +12,7 @@ mod duration;
 mod http_sig;
 mod jwt;
 mod parameters;
+mod replay;
 mod runtime;
 mod schema;
 mod source;
@@ -20,11 +21,15 @@ mod verification;
 
 pub use conditions::{ConditionType, Reason};
 pub use connection::{CertificateFront, IpAllow, Mtls};
-pub use definitions::{EVENT_SOURCE_YAML, generate, structural_schema};
+pub use definitions::{EVENT_REPLAY_YAML, EVENT_SOURCE_YAML, generate, structural_schema};
 pub use duration::{DurationText, InvalidDuration};
 pub use http_sig::{HttpSig, HttpSigAlgorithm};
 pub use jwt::{Jwt, JwtAlgorithm, JwtBodyHash};
 pub use parameters::{ParameterName, Parameters};
+pub use replay::{
+    EventReplay, EventReplaySpec, EventReplayStatus, ReplayCounts, ReplayEntry, ReplayMode, ReplayOutcome,
+    ReplayPreview, ReplayReason, ReplaySelect, SourceRef,
+};
 pub use runtime::{
     Autoscaling, ClusterQueue, ClusterRuntime, DeletionPolicy, GatewayRef, NatsQueue, Quantities, Resources,
     Route, RouteTls, Runtime, Scheduling, SecretName, TaintEffect, Toleration, TolerationOperator,

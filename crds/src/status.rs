@@ -145,7 +145,7 @@ fn by_reason(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
 }
 
 /// `metav1.Condition` with its bounds, which the generated type leaves out.
-fn conditions(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+pub(crate) fn conditions(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     schemars::json_schema!({
         "type": "array",
         "maxItems": 16,

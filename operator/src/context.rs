@@ -12,6 +12,7 @@ use crate::backoff::BackOff;
 use crate::config::{Config, NatsCluster};
 use crate::events::Announcer;
 use crate::probes::Metrics;
+use crate::replay::Runs;
 
 /// Shared by all looks.
 pub struct Context {
@@ -25,6 +26,8 @@ pub struct Context {
     pub announcer: Announcer,
     /// What is counted.
     pub metrics: Metrics,
+    /// Replays that are under way.
+    pub replays: Arc<Runs>,
     connections: Mutex<HashMap<String, Connection>>,
 }
 
@@ -38,6 +41,7 @@ impl Context {
             config,
             back_off: BackOff::default(),
             metrics: Metrics::default(),
+            replays: Arc::default(),
             connections: Mutex::default(),
         })
     }

@@ -22,6 +22,13 @@ impl Announcer {
         ))
     }
 
+    /// Publishes an Event about an object. Best effort.
+    pub async fn tell<K: Resource<DynamicType = ()>>(&self, object: &K, event: &Event) {
+        if let Err(error) = self.0.publish(event, &object.object_ref(&())).await {
+            tracing::debug!(object = object.name_any(), %error, "an Event was not taken");
+        }
+    }
+
     /// Tells what changed between two statuses. Best effort: a source does not fail because nobody hears of it.
     pub async fn announce(
         &self,
@@ -30,9 +37,7 @@ impl Announcer {
         after: &EventSourceStatus,
     ) {
         for event in transitions(before, after) {
-            if let Err(error) = self.0.publish(&event, &object.object_ref(&())).await {
-                tracing::debug!(source = object.name_any(), %error, "an Event was not taken");
-            }
+            self.tell(object, &event).await;
         }
     }
 }

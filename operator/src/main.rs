@@ -8,13 +8,14 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::Parser;
 use kube::api::ListParams;
+use kube::core::NamespaceResourceScope;
 use kube::runtime::reflector::Store;
-use kube::{Api, Client};
-use mef_crds::EventSource;
+use kube::{Api, Client, Resource};
+use mef_crds::{EventReplay, EventSource};
 use mef_operator::config::Config;
 use mef_operator::context::Context;
 use mef_operator::probes::{Admin, Readiness, router};
-use mef_operator::{depths, source};
+use mef_operator::{depths, replay, source};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
@@ -68,7 +69,7 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// One controller and one look at depths per watched namespace.
+/// The controllers of sources and of replays, and one look at depths, per watched namespace.
 async fn run(context: Arc<Context>, readiness: Arc<Readiness>, shutdown: CancellationToken) {
     let namespaces = context.config.watch_namespaces.clone();
     let namespaces: Vec<Option<String>> = match namespaces.is_empty() {
@@ -79,6 +80,7 @@ async fn run(context: Arc<Context>, readiness: Arc<Readiness>, shutdown: Cancell
     for namespace in namespaces {
         let (context, shutdown) = (context.clone(), shutdown.clone());
         let readiness = readiness.clone();
+        tasks.spawn(replay::run(context.clone(), namespace.clone(), shutdown.clone()));
         tasks.spawn(async move {
             let (depths_context, depths_shutdown) = (context.clone(), shutdown.clone());
             source::run(context, namespace, shutdown, |store| {
@@ -110,23 +112,23 @@ async fn listed(sources: &Store<EventSource>) -> bool {
 
 /// A restart does not bring the definition, so it is waited for; readiness and a metric say so. `false`: shut down meanwhile.
 async fn wait_for_crd(context: &Context, readiness: &Readiness, shutdown: &CancellationToken) -> bool {
-    let first = context.config.watch_namespaces.first();
-    let sources: Api<EventSource> = match first {
-        Some(namespace) => Api::namespaced(context.client.clone(), namespace),
-        None => Api::all(context.client.clone()),
-    };
+    let first = context.config.watch_namespaces.first().map(String::as_str);
     let mut said = false;
     loop {
-        let why = match sources.list_metadata(&ListParams::default().limit(1)).await {
-            Ok(_) => {
+        let there = async {
+            listable::<EventSource>(context, first).await?;
+            listable::<EventReplay>(context, first).await
+        };
+        let why = match there.await {
+            Ok(()) => {
                 context.metrics.crd_missing.set(0);
                 return true;
             }
-            Err(kube::Error::Api(status)) if status.is_not_found() => {
+            Err((kind, kube::Error::Api(status))) if status.is_not_found() => {
                 context.metrics.crd_missing.set(1);
-                "the CustomResourceDefinition eventsources.events.mozdef.io is not installed".to_owned()
+                format!("the CustomResourceDefinition of {kind} is not installed")
             }
-            Err(error) => format!("the sources cannot be listed: {error}"),
+            Err((kind, error)) => format!("objects of kind {kind} cannot be listed: {error}"),
         };
         readiness.set(Some(&why));
         if !said {
@@ -138,6 +140,24 @@ async fn wait_for_crd(context: &Context, readiness: &Readiness, shutdown: &Cance
             () = tokio::time::sleep(Duration::from_secs(2)) => {}
         }
     }
+}
+
+/// Whether the server knows a kind and lets us list it.
+async fn listable<K>(context: &Context, namespace: Option<&str>) -> Result<(), (String, kube::Error)>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + std::fmt::Debug
+        + serde::de::DeserializeOwned,
+{
+    let api: Api<K> = match namespace {
+        Some(namespace) => Api::namespaced(context.client.clone(), namespace),
+        None => Api::all(context.client.clone()),
+    };
+    let listed = api.list_metadata(&ListParams::default().limit(1)).await;
+    listed
+        .map(|_| ())
+        .map_err(|error| (K::kind(&()).into_owned(), error))
 }
 
 fn stop_on_signals(shutdown: CancellationToken) -> anyhow::Result<()> {

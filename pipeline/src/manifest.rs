@@ -19,6 +19,7 @@ use serde_json::Value;
 
 use crate::definition::References;
 use crate::diagnostics::{Problem, has_errors};
+use crate::expression::LetterFilter;
 use crate::preset::Preset;
 use crate::secret::Secret;
 use position::Positions;
@@ -64,12 +65,15 @@ enum Content {
     Secret(BTreeMap<String, Secret>),
     /// A preset of the user's own; nothing where it could not be understood.
     Preset(Option<Box<Preset>>),
+    /// An `EventReplay`: looked at, and of no further use here.
+    Replay,
 }
 
 /// The rules of all kinds; those of presets are made when the first is met, which seldom is.
 struct AllRules {
     source: Rules,
     preset: OnceCell<Result<Rules, String>>,
+    replay: OnceCell<Result<Rules, String>>,
 }
 
 impl Manifests {
@@ -86,6 +90,7 @@ impl Manifests {
                 let rules = AllRules {
                     source,
                     preset: OnceCell::new(),
+                    replay: OnceCell::new(),
                 };
                 for file in files {
                     for chunk in yaml::split(&file.text) {
@@ -138,7 +143,7 @@ impl Manifests {
         for manifest in &self.documents {
             let id = (manifest.namespace.clone(), manifest.name.clone());
             match &manifest.content {
-                Content::Source(_) | Content::Preset(_) => {}
+                Content::Source(_) | Content::Preset(_) | Content::Replay => {}
                 Content::ConfigMap(texts) => {
                     references.config_maps.insert(id, texts.clone());
                 }
@@ -385,7 +390,15 @@ fn understand(value: &Value, rules: &AllRules) -> Result<Understood, Problem> {
         (mef_crds::GROUP, "EventSource") if version == mef_crds::VERSION => {
             Ok(event_source(value, &rules.source))
         }
-        (mef_crds::GROUP, "EventSource") => Err(Problem::error(
+        (mef_crds::GROUP, "EventReplay") if version == mef_crds::VERSION => {
+            let rules = rules.replay.get_or_init(Rules::event_replay).as_ref();
+            Ok(Understood {
+                kind: "EventReplay",
+                content: Some(Content::Replay),
+                problems: event_replay(value, rules.map_err(String::as_str)),
+            })
+        }
+        (mef_crds::GROUP, "EventSource" | "EventReplay") => Err(Problem::error(
             "apiVersion",
             format!(
                 "{api_version:?} is not known; expected \"{}/{}\"",
@@ -403,7 +416,7 @@ fn understand(value: &Value, rules: &AllRules) -> Result<Understood, Problem> {
         }
         _ => Err(
             Problem::warning("kind", format!("{kind} ({api_version}) is skipped"))
-                .help("only EventSource, ConfigMap and Secret are read"),
+                .help("only EventSource, EventReplay, ConfigMap and Secret are read"),
         ),
     }
 }
@@ -425,6 +438,25 @@ fn event_source(value: &Value, rules: &Rules) -> Understood {
         content,
         problems,
     }
+}
+
+/// What is wrong with a replay, its filter included: the operator would say the same when it runs.
+fn event_replay(value: &Value, rules: Result<&Rules, &str>) -> Vec<Problem> {
+    let mut problems = match rules {
+        Ok(rules) => rules.check(value, None),
+        Err(message) => vec![Problem::error(
+            "",
+            format!("the built-in EventReplay definition is unusable: {message}"),
+        )],
+    };
+    let filter = value.pointer("/spec/select/filter").and_then(Value::as_str);
+    if let Some(Err(wrong)) = filter.map(LetterFilter::compile) {
+        problems.extend(wrong.into_iter().map(|problem| Problem {
+            field: "spec.select.filter".to_owned(),
+            ..problem
+        }));
+    }
+    problems
 }
 
 fn plain(kind: &'static str, value: &Value, content: Content, mut problems: Vec<Problem>) -> Understood {

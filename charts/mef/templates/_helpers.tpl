@@ -48,6 +48,12 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
   # Children are owned with blockOwnerDeletion.
   resources: [eventsources/finalizers]
   verbs: [update]
+- apiGroups: [events.mozdef.io]
+  resources: [eventreplays]
+  verbs: [list, watch]
+- apiGroups: [events.mozdef.io]
+  resources: [eventreplays/status]
+  verbs: [patch]
 - apiGroups: [""]
   resources: [configmaps, services]
   verbs: [get, list, watch, create, patch, delete]

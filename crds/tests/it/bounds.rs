@@ -3,12 +3,15 @@
 
 use serde_json::Value;
 
-fn schema() -> Value {
-    let object: Value = serde_yaml::from_str(mef_crds::EVENT_SOURCE_YAML).unwrap();
-    object
-        .pointer("/spec/versions/0/schema/openAPIV3Schema")
-        .unwrap()
-        .clone()
+/// The schemas of both kinds.
+fn schemas() -> [Value; 2] {
+    [mef_crds::EVENT_SOURCE_YAML, mef_crds::EVENT_REPLAY_YAML].map(|yaml| {
+        let object: Value = serde_yaml::from_str(yaml).unwrap();
+        object
+            .pointer("/spec/versions/0/schema/openAPIV3Schema")
+            .unwrap()
+            .clone()
+    })
 }
 
 /// Every place where a schema says less than it must, as `path: what is missing`.
@@ -43,9 +46,11 @@ fn missing(schema: &Value, path: &str, property: bool, found: &mut Vec<String>) 
 
 #[test]
 fn every_string_list_and_map_is_bounded_and_every_field_described() {
-    let mut found = Vec::new();
-    missing(&schema(), "", false, &mut found);
-    assert!(found.is_empty(), "{found:#?}");
+    for schema in schemas() {
+        let mut found = Vec::new();
+        missing(&schema, "", false, &mut found);
+        assert!(found.is_empty(), "{found:#?}");
+    }
 }
 
 #[test]
@@ -84,7 +89,9 @@ fn no_format_is_one_the_api_server_warns_of() {
         }
     }
     let mut found = Vec::new();
-    formats(&schema(), &mut found);
+    for schema in schemas() {
+        formats(&schema, &mut found);
+    }
     found.sort();
     found.dedup();
     assert_eq!(found, ["date-time", "int32", "int64"]);
@@ -93,5 +100,7 @@ fn no_format_is_one_the_api_server_warns_of() {
 #[test]
 fn no_list_of_the_definition_is_empty() {
     // An empty list in the file is absent on the server, and GitOps tools then show a difference for ever.
-    assert!(!mef_crds::EVENT_SOURCE_YAML.contains("[]"));
+    for yaml in [mef_crds::EVENT_SOURCE_YAML, mef_crds::EVENT_REPLAY_YAML] {
+        assert!(!yaml.contains("[]"));
+    }
 }

@@ -30,7 +30,11 @@ pub async fn fetch(client: &Client, object: &EventSource) -> Result<Observed, ku
     Ok(Observed { references, live })
 }
 
-async fn references(client: &Client, object: &EventSource) -> Result<References, kube::Error> {
+/// Reads the Secrets and ConfigMaps a source names; what is not there is absent.
+///
+/// # Errors
+/// What the API server says.
+pub async fn references(client: &Client, object: &EventSource) -> Result<References, kube::Error> {
     let namespace = object.namespace().unwrap_or_default();
     let key = |name: &str| (namespace.clone(), name.to_owned());
     let mut references = References::default();

@@ -338,15 +338,26 @@ fn moment(now: Timestamp) -> Time {
     Time(k8s_openapi::jiff::Timestamp::from_second(now.as_second()).unwrap_or_default())
 }
 
-struct Conditions<'a> {
+/// Conditions being put together: a condition's time moves only with its value.
+pub(crate) struct Conditions<'a> {
     before: &'a [Condition],
     generation: i64,
     now: Timestamp,
-    list: Vec<Condition>,
+    pub(crate) list: Vec<Condition>,
 }
 
-impl Conditions<'_> {
-    fn add(&mut self, kind: ConditionType, aspect: &Aspect) {
+impl<'a> Conditions<'a> {
+    /// None yet; `before` are those of the status before.
+    pub(crate) fn of(before: &'a [Condition], generation: i64, now: Timestamp) -> Self {
+        Self {
+            before,
+            generation,
+            now,
+            list: Vec::new(),
+        }
+    }
+
+    pub(crate) fn add(&mut self, kind: ConditionType, aspect: &Aspect) {
         let status = match aspect.holds {
             Some(true) => "True",
             Some(false) => "False",

@@ -83,12 +83,12 @@ fn install(api: &ApiServer) {
     assert!(created.succeeded, "{}", created.stderr);
     let applied = api.kubectl(&["apply", "--server-side", "-f", "-"], &chart(&json!({})));
     assert!(applied.succeeded, "{}", applied.stderr);
-    let name = "crd/eventsources.events.mozdef.io";
-    let there = api.kubectl(
-        &["wait", "--for=condition=Established", "--timeout=60s", name],
-        "",
-    );
-    assert!(there.succeeded, "{}", there.stderr);
+    for plural in ["eventsources", "eventreplays"] {
+        let name = format!("crd/{plural}.events.mozdef.io");
+        let wait = ["wait", "--for=condition=Established", "--timeout=60s", &name];
+        let there = api.kubectl(&wait, "");
+        assert!(there.succeeded, "{}", there.stderr);
+    }
 }
 
 impl Drop for Cluster {

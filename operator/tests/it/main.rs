@@ -13,7 +13,9 @@ mod commands;
 mod deletion;
 mod golden;
 mod last_good;
+mod letters;
 #[path = "../../../tests/bed/nats/server.rs"]
 mod nats_server;
 mod provisioning;
 mod refusals;
+mod replays;

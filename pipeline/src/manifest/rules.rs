@@ -26,7 +26,19 @@ impl Rules {
     /// # Errors
     /// When the embedded definition cannot be read: a broken build.
     pub fn event_source() -> Result<Self, String> {
-        let definition = yaml::read(mef_crds::EVENT_SOURCE_YAML).map_err(|error| error.to_string())?;
+        Self::of_definition(mef_crds::EVENT_SOURCE_YAML)
+    }
+
+    /// The rules of `EventReplay`.
+    ///
+    /// # Errors
+    /// When the embedded definition cannot be read: a broken build.
+    pub fn event_replay() -> Result<Self, String> {
+        Self::of_definition(mef_crds::EVENT_REPLAY_YAML)
+    }
+
+    fn of_definition(text: &str) -> Result<Self, String> {
+        let definition = yaml::read(text).map_err(|error| error.to_string())?;
         let schema = definition
             .pointer("/spec/versions/0/schema/openAPIV3Schema")
             .ok_or("the embedded definition holds no schema")?;

@@ -154,21 +154,25 @@ fn the_chart_keeps_definitions_reads_no_list_of_secrets_and_carries_the_committe
     };
     let rendered = text(&render(&tools, &serde_json::json!({})).stdout);
     let objects = objects(&rendered);
-    let definition = objects
+    let definitions: Vec<_> = objects
         .iter()
-        .find(|object| object["kind"] == "CustomResourceDefinition")
-        .expect("the definition is rendered");
-    assert_eq!(
-        definition["metadata"]["annotations"]["helm.sh/resource-policy"],
-        "keep"
-    );
-    let committed = repository().join("crds/eventsources.events.mozdef.io.yaml");
-    let copy = repository().join("charts/mef/crds-source/eventsources.events.mozdef.io.yaml");
-    assert_eq!(
-        std::fs::read_to_string(committed).unwrap(),
-        std::fs::read_to_string(copy).unwrap(),
-        "run `make generate`"
-    );
+        .filter(|object| object["kind"] == "CustomResourceDefinition")
+        .collect();
+    for definition in &definitions {
+        assert_eq!(
+            definition["metadata"]["annotations"]["helm.sh/resource-policy"],
+            "keep"
+        );
+        let name = definition["metadata"]["name"].as_str().unwrap();
+        let committed = repository().join(format!("crds/{name}.yaml"));
+        let copy = repository().join(format!("charts/mef/crds-source/{name}.yaml"));
+        assert_eq!(
+            std::fs::read_to_string(committed).unwrap(),
+            std::fs::read_to_string(copy).unwrap(),
+            "run `make generate`"
+        );
+    }
+    assert!(definitions.len() >= 2, "both kinds are rendered");
     assert!(rendered.len() < 262_144 * 4, "{} bytes", rendered.len());
     for object in &objects {
         for rule in object["rules"].as_array().into_iter().flatten() {

@@ -39,7 +39,9 @@ fn cases() -> Vec<Case> {
 fn complete(object: &Value, index: usize) -> Value {
     let mut object = object.clone();
     object["apiVersion"] = "events.mozdef.io/v1alpha1".into();
-    object["kind"] = "EventSource".into();
+    if object.get("kind").is_none() {
+        object["kind"] = "EventSource".into();
+    }
     if object.get("metadata").is_none() {
         object["metadata"] = json!({"name": format!("case-{index}")});
     }
@@ -61,20 +63,23 @@ fn the_definition_on_a_real_api_server() {
 }
 
 fn install(server: &ApiServer) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../crds/eventsources.events.mozdef.io.yaml");
-    let applied = server.kubectl(&["apply", "-f", path.to_str().unwrap()], "");
-    assert!(applied.succeeded, "{}", applied.stderr);
-    assert_eq!(applied.stderr, "", "the API server warns of something");
-    let established = server.kubectl(
-        &[
-            "wait",
-            "--for=condition=Established",
-            "--timeout=60s",
-            "crd/eventsources.events.mozdef.io",
-        ],
-        "",
-    );
-    assert!(established.succeeded, "{}", established.stderr);
+    for plural in ["eventsources", "eventreplays"] {
+        let name = format!("{plural}.events.mozdef.io");
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../crds/{name}.yaml"));
+        let applied = server.kubectl(&["apply", "-f", path.to_str().unwrap()], "");
+        assert!(applied.succeeded, "{}", applied.stderr);
+        assert_eq!(applied.stderr, "", "the API server warns of something");
+        let established = server.kubectl(
+            &[
+                "wait",
+                "--for=condition=Established",
+                "--timeout=60s",
+                &format!("crd/{name}"),
+            ],
+            "",
+        );
+        assert!(established.succeeded, "{}", established.stderr);
+    }
 }
 
 fn the_server_judges_as_the_table_says(server: &ApiServer, index: usize, case: &Case) {
@@ -127,9 +132,14 @@ fn says(stderr: &str, sentence: &str) -> bool {
 
 #[test]
 fn check_judges_as_the_server_does() {
-    let rules = Rules::event_source().unwrap();
+    let (sources, replays) = (Rules::event_source().unwrap(), Rules::event_replay().unwrap());
     for (index, case) in cases().iter().enumerate() {
         let object = complete(&case.object, index);
+        let rules = if object["kind"] == "EventReplay" {
+            &replays
+        } else {
+            &sources
+        };
         let problems = match &case.then {
             None => rules.check(&object, None),
             Some(then) => {
@@ -221,9 +231,21 @@ fn a_user_sees_columns_category_and_manual(server: &ApiServer) {
     );
     assert_eq!(lines[1][..2], ["seen", "zoom"]);
 
+    let replay = json!({"apiVersion": "events.mozdef.io/v1alpha1", "kind": "EventReplay",
+        "metadata": {"name": "again"}, "spec": {"sourceRef": {"name": "seen"}}});
+    let created = server.kubectl(&["create", "-f", "-"], &replay.to_string());
+    assert!(created.succeeded, "{}", created.stderr);
+    let short = server.kubectl(&["get", "evreplay", "again"], "");
+    let head: Vec<&str> = short.stdout.lines().next().unwrap().split_whitespace().collect();
+    assert_eq!(
+        head,
+        ["NAME", "PHASE", "MATCHED", "DELIVERED", "FAILEDAGAIN", "AGE"]
+    );
+
     let category = server.kubectl(&["get", "mef", "-o", "name"], "");
     assert!(
-        category.stdout.contains("eventsource.events.mozdef.io/seen"),
+        category.stdout.contains("eventsource.events.mozdef.io/seen")
+            && category.stdout.contains("eventreplay.events.mozdef.io/again"),
         "{category:?}"
     );
 

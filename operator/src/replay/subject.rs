@@ -1,0 +1,87 @@
+//! What a replay works on: the source as it is now, compiled, its secrets, and its queue. IO.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use kube::{Api, ResourceExt};
+use mef_crds::{EventReplay, EventSource, Reason};
+use mef_pipeline::source::Source;
+use mef_queue::Queue;
+use mef_queue::nats::NatsQueue;
+use mef_replay::Subject;
+
+use crate::context::Context;
+use crate::source::{fetch, streams, validate};
+
+/// How long the samples of the source may take.
+const SAMPLES_WITHIN: Duration = Duration::from_secs(10);
+
+/// The subject, or the reason why there is none now.
+///
+/// # Errors
+/// What the API server says.
+pub(crate) async fn subject(
+    object: &EventReplay,
+    context: &Context,
+) -> Result<Result<Subject, (Reason, String)>, kube::Error> {
+    let namespace = object.namespace().unwrap_or_default();
+    let name = &object.spec.source_ref.name;
+    let sources: Api<EventSource> = Api::namespaced(context.client.clone(), &namespace);
+    let Some(source) = sources.get_opt(name).await? else {
+        let message = format!("there is no source {name:?} in the namespace {namespace:?}");
+        return Ok(Err((Reason::ReferenceNotFound, message)));
+    };
+    if source.spec.suspend {
+        let message = format!("the source {name:?} is suspended; resume it to replay its dead letters");
+        return Ok(Err((Reason::SourceSuspended, message)));
+    }
+    let queue = match queue(&source, context).await {
+        Ok(queue) => queue,
+        Err(why) => return Ok(Err(why)),
+    };
+    let references = fetch::references(&context.client, &source).await?;
+    let until = Instant::now() + SAMPLES_WITHIN;
+    let judged = validate::validate(&source, &references, context.now(), &|| Instant::now() >= until);
+    let unsound = |why: String| {
+        let message = format!("the definition of the source {name:?} cannot be used: {why}");
+        Ok(Err((Reason::SourceInvalid, message)))
+    };
+    let Some(good) = judged.good else {
+        return unsound(validate::sentences(&judged.problems));
+    };
+    let (compiled, problems) = Source::compile(good.definition().clone());
+    let Some(compiled) = compiled else {
+        return unsound(validate::sentences(&problems));
+    };
+    let (keys, _) = good.definition().key_ring(&references);
+    Ok(Ok(Subject {
+        source: Arc::new(compiled),
+        keys: Arc::new(keys),
+        queue,
+    }))
+}
+
+/// The source's queue, where it can be asked now.
+async fn queue(source: &EventSource, context: &Context) -> Result<Arc<dyn Queue>, (Reason, String)> {
+    let place = validate::place(source, &context.config).map_err(|problem| {
+        let reason = Reason::ALL
+            .iter()
+            .find(|reason| reason.as_str() == problem.reason);
+        (reason.copied().unwrap_or(Reason::InvalidSpec), problem.message)
+    })?;
+    let unavailable = |why: String| (Reason::QueueUnavailable, why);
+    let connection = context
+        .connection(&place.runtime.queue.nats.cluster, place.nats)
+        .await
+        .map_err(|error| unavailable(error.to_string()))?;
+    if !connection.is_up() {
+        return Err(unavailable(
+            "there is no connection to the NATS server; it is being tried again".to_owned(),
+        ));
+    }
+    Ok(Arc::new(NatsQueue::new(
+        connection,
+        streams::layout(source),
+        streams::settings(source),
+    )))
+}
