@@ -29,6 +29,9 @@ pub(crate) struct Running {
     /// The URL under which senders know it, where the user gave one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) public_url: Option<String>,
+    /// Where the pull interface listens, where the user asked for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) sqs: Option<String>,
 }
 
 impl Running {

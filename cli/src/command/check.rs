@@ -1,12 +1,14 @@
 //! `mef check`: every mistake of every file at once, and the samples. Needs no secret, sends and keeps nothing.
 
 mod junit;
+mod letters;
 mod report;
 
 use std::path::PathBuf;
 
 use mef_pipeline::diagnostics::Level;
 
+use self::letters::{Baseline, Recorded};
 use self::report::Report;
 use crate::args::PresetArg;
 use crate::failure::{Failure, Outcome};
@@ -30,9 +32,12 @@ Examples:
   mef check examples/
   mef check zoom.yaml --print-merged       the definition with the preset and the schemas in it
   mef check examples/ -o junit > report.xml
-  mef check zoom.yaml --dead-letters letters.ndjson      what would become of dead letters (mef dlq export)
+  mef dlq export > dead.ndjson
+  mef check zoom.yaml --dead-letters dead.ndjson                        how the dead letters would fare now
+  mef check zoom.yaml --dead-letters dead.ndjson -o json > base.json    keep that, and after the next change:
+  mef check zoom.yaml --dead-letters dead.ndjson --baseline base.json
 
-Exit codes: 1 a file has an error or a sample fails.")]
+Exit codes: 1 a file has an error, a sample fails, or a dead letter fails that passes in the baseline.")]
 pub(crate) struct Check {
     /// Files or folders with EventSource, ConfigMap, Secret and presets of your own; - for stdin
     #[arg(required = true, value_name = "FILE")]
@@ -42,9 +47,12 @@ pub(crate) struct Check {
     /// Print the definitions instead, with everything they are resolved from, as YAML
     #[arg(long)]
     print_merged: bool,
-    /// Take recorded dead letters, one JSON object per line, through the definitions too; each must be usable now
+    /// Take recorded dead letters (mef dlq export) through the definitions too: which would pass, fail as before, fail differently
     #[arg(long, value_name = "FILE")]
     dead_letters: Option<PathBuf>,
+    /// A report of before (-o json): a dead letter that passes there must pass now
+    #[arg(long, value_name = "FILE", requires = "dead_letters")]
+    baseline: Option<PathBuf>,
 }
 
 impl Check {
@@ -60,12 +68,28 @@ impl Check {
         if self.print_merged && !mef_pipeline::diagnostics::has_errors(&loaded.problems) {
             return print_merged(&loaded, output);
         }
-        let letters = self
-            .dead_letters
-            .as_deref()
-            .map(report::read_letters)
-            .transpose()?;
-        let report = Report::new(&loaded, letters.as_deref().unwrap_or_default());
+        let recorded = self.dead_letters.as_deref().map(Recorded::read).transpose()?;
+        let recorded = recorded.unwrap_or_default();
+        let baseline = self.baseline.as_deref().map(Baseline::read).transpose()?;
+        if recorded.messages > 0 {
+            output.note(format!(
+                "{} in the file are finished messages that a consumer received too often: a replay resends them as they are",
+                recorded.messages
+            ));
+        }
+        let report = Report::new(&loaded, &recorded, &baseline.unwrap_or_default());
+        let tried: usize = report
+            .sources
+            .iter()
+            .map(|source| source.dead_letters.len())
+            .sum();
+        if tried < recorded.letters.len() {
+            output.note(format!(
+                "{} of {} dead letters are of sources that stand in none of the files",
+                recorded.letters.len() - tried,
+                recorded.letters.len()
+            ));
+        }
         match output.format() {
             Format::Text => output.line(report.text(output))?,
             Format::Json => output.document(&report)?,

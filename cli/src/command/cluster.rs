@@ -6,4 +6,5 @@ mod change;
 mod status;
 
 pub(super) use change::{Reconcile, Resume, Suspend};
+pub(super) use client::{Cluster, Connected, block_on, refused};
 pub(super) use status::Status;

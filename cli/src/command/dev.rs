@@ -9,6 +9,7 @@ mod control;
 mod logs;
 mod page;
 mod setup_text;
+mod sqs;
 mod standing;
 mod watch;
 
@@ -48,6 +49,7 @@ Examples:
   mef dev examples/zoom/zoom-source.yaml
   mef dev sources/ --public-url https://example.ngrok.app     behind a tunnel to --listen
   mef dev zoom.yaml --secret zoom-webhook/secretToken=@token.txt
+  mef dev zoom.yaml --sqs-listen 127.0.0.1:9324               any SQS consumer reads the queue, with that as its endpoint
 
 Beside it, in another terminal:
   mef send examples/zoom/zoom-source.yaml user.created
@@ -67,6 +69,9 @@ pub(crate) struct Dev {
     /// Where the page, probes, metrics and control listen: an address of this machine alone
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8081", value_parser = loopback)]
     page: SocketAddr,
+    /// Where consumers pull events by SQS's protocol: an address of this machine alone, as 127.0.0.1:9324 [default: nowhere]
+    #[arg(long, value_name = "ADDRESS", value_parser = loopback)]
+    sqs_listen: Option<SocketAddr>,
     /// The URL under which senders reach --listen, without a path: a tunnel's
     #[arg(long, value_name = "URL", value_parser = base_url)]
     public_url: Option<String>,
@@ -90,7 +95,7 @@ fn loopback(text: &str) -> Result<SocketAddr, String> {
         return Ok(address);
     }
     Err(format!(
-        "{} is reachable from outside; the page is for this machine alone: use 127.0.0.1:PORT",
+        "{} is reachable from outside; page and queue are for this machine alone: use 127.0.0.1:PORT",
         address.ip()
     ))
 }
@@ -125,6 +130,10 @@ impl Dev {
     async fn serve(&self, bench: Bench, built: Built, output: Output) -> Outcome {
         let listener = bind(self.listen, "--listen").await?;
         let page_listener = bind(self.page, "--page").await?;
+        let sqs_listener = match self.sqs_listen {
+            Some(address) => Some(bind(address, "--sqs-listen").await?),
+            None => None,
+        };
         let running = Running {
             pid: std::process::id(),
             listen: address_of(&listener)?,
@@ -132,6 +141,7 @@ impl Dev {
             token: random_token()?,
             started_at: now().to_string(),
             public_url: self.public_url.clone(),
+            sqs: sqs_listener.as_ref().map(address_of).transpose()?,
         };
         let shutdown = CancellationToken::new();
         stop_on_signals(shutdown.clone())?;
@@ -149,8 +159,14 @@ impl Dev {
         receiver.capture_with(Arc::new(Keeper::new(bench.data().clone(), output)));
         let observer = Observer::new(Bounds::default());
         receiver.observe(observer.clone());
+        if let Some(listener) = sqs_listener {
+            sqs::start(listener, receiver.clone(), shutdown.clone())?;
+        }
         running.announce(bench.data())?;
         setup_text::print(&sources, &running, self, output)?;
+        if let Some(address) = &running.sqs {
+            setup_text::print_pull(address, &sqs::names(&receiver), output)?;
+        }
         let data = bench.data().clone();
         let standing = Standing::new(sources);
         let watching = watch::start(

@@ -1,5 +1,6 @@
 //! `mef replay`: dead letters through the definition as it is in FILE now.
 
+mod cluster;
 mod difference;
 
 use std::io::{BufRead, BufReader};
@@ -11,12 +12,12 @@ use clap::ValueEnum;
 use mef_pipeline::dead_letter::DeadReason;
 use mef_pipeline::definition::References;
 use mef_queue::file::FileQueue;
-use mef_receiver::SystemClock;
-use mef_receiver::replay::Subject;
+use mef_replay::Subject;
 use tokio_util::sync::CancellationToken;
 
 pub(super) use self::difference::differences;
 use crate::args::{DataArg, Moment, PresetArg, dead_reason, now};
+use crate::command::cluster::Cluster;
 use crate::data::DataFolder;
 use crate::failure::{Failure, Outcome};
 use crate::output::{Output, Style, printable};
@@ -32,7 +33,8 @@ use mef_receiver::queue_settings::settings;
 /// and only then the dead letter is deleted. What fails again goes back with its new reason and one attempt more. A dry run
 /// changes nothing and shows what would come of each.
 ///
-/// While `mef dev` runs, it does the work; otherwise this command opens the queue itself.
+/// While `mef dev` runs, it does the work; otherwise this command opens the queue itself. With --in-cluster it writes an
+/// EventReplay, which the operator carries out, and waits for its end.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:
@@ -41,14 +43,29 @@ Examples:
   mef replay zoom.yaml --reason schema --since 2h
   mef replay zoom.yaml --filter '.event.event == \"user.created\"'
   mef replay zoom.yaml --dry-run -o json | jq .entry.outcomes
+  mef replay --in-cluster zoom -n security --reason schema --dry-run
 
 In --filter, `.` is the dead letter (mef dlq export prints them) and `.event` its parsed body, or null.
 
 Exit codes: 1 something failed again.")]
 pub(crate) struct Replay {
-    /// Files or folders with the source; - for stdin
+    /// Files or folders with the source; - for stdin. With --in-cluster: the source's name
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
+    /// Replay a source in a cluster
+    #[arg(long)]
+    in_cluster: bool,
+    #[command(flatten)]
+    cluster: Cluster,
+    /// The EventReplay's name [default: the source's, and some letters]
+    #[arg(long, value_name = "NAME", requires = "in_cluster")]
+    name: Option<String>,
+    /// Write the EventReplay, print its name, and do not wait
+    #[arg(long, requires = "in_cluster")]
+    no_wait: bool,
+    /// Wait so long at most, in seconds [default: to the end]
+    #[arg(long, value_name = "SECONDS", requires = "in_cluster")]
+    timeout: Option<u64>,
     #[command(flatten)]
     presets: PresetArg,
     /// Which source, where the FILEs hold several
@@ -69,6 +86,9 @@ pub(crate) struct Replay {
     /// Only this event, by its id or at least its first 8 digits, or by the queue's own number of the message; may be given several times
     #[arg(long, value_name = "ID")]
     id: Vec<String>,
+    /// Only what this definition refused, by the first 12 digits of its digest; may be given several times
+    #[arg(long, value_name = "DIGEST")]
+    definition: Vec<String>,
     /// Only dead letters for which this VRL expression is true
     #[arg(long, value_name = "VRL")]
     filter: Option<String>,
@@ -100,6 +120,15 @@ enum ModeArg {
 impl Replay {
     pub(crate) fn run(&self, output: Output) -> Outcome {
         output.text_or_json()?;
+        if self.in_cluster {
+            return self.in_cluster(output);
+        }
+        if self.cluster.is_named() {
+            return Err(Failure::Usage(
+                "--kubeconfig, --context and --namespace are for a source in a cluster: add --in-cluster"
+                    .to_owned(),
+            ));
+        }
         let data = self.data.folder();
         let running = Running::find(&data)?;
         let public_url = running.as_ref().and_then(|running| running.public_url.as_deref());
@@ -124,7 +153,7 @@ impl Replay {
 
     fn order(&self, compiled: &Compiled) -> Outcome<Order> {
         if let Some(filter) = &self.filter {
-            replaying::frame_filter(filter).map_err(|why| Failure::Usage(format!("--filter: {why}")))?;
+            mef_replay::frame_filter(filter).map_err(|why| Failure::Usage(format!("--filter: {why}")))?;
         }
         let now = now();
         Ok(Order {
@@ -135,6 +164,7 @@ impl Replay {
             reasons: self.reason.clone(),
             since: self.since.map(|moment| moment.resolve(now)),
             until: self.until.map(|moment| moment.resolve(now)),
+            definitions: self.definition.clone(),
             ids: self.id.clone(),
             filter: self.filter.clone(),
             limit: self.limit,
@@ -198,7 +228,6 @@ fn here(
         source: Arc::new(compiled.source),
         keys: Arc::new(keys),
         queue: Arc::new(queue),
-        clock: Arc::new(SystemClock),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

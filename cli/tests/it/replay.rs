@@ -140,3 +140,51 @@ fn without_a_queue_it_says_so() {
     let place = Place::with(&[("zoom.yaml", &example("zoom/zoom-source.yaml"))]);
     place.mef(["replay", "zoom.yaml"]).exits(3).says("queue");
 }
+
+#[test]
+fn recorded_dead_letters_tell_a_correction_from_a_regression() {
+    let (place, _dev) = with_a_dead_letter();
+    place.write(
+        "other.json",
+        &BROKEN.replace("\"email\":\"e\",\"type\":99", "\"email\":\"e\",\"type\":98"),
+    );
+    place
+        .mef(["send", "zoom.yaml", "user.created", "--body", "@other.json"])
+        .exits(0);
+    let dead = place.mef(["dlq", "export"]).exits(0).stdout;
+    // A finished message that a consumer received too often has no frame.
+    place.write("dead.ndjson", &format!("{dead}{{\"details\": {{}}}}\n"));
+    let check = |file: &str, more: &[&str]| {
+        let arguments = ["check", file, "--dead-letters", "dead.ndjson"];
+        place.mef(arguments.iter().chain(more))
+    };
+    check("zoom.yaml", &[])
+        .exits(0)
+        .says("0 of 2 dead letters would pass, 2 fail as before, 0 fail differently")
+        .says("1 in the file are finished messages");
+    place.write("corrected.yaml", &corrected());
+    let base = check("corrected.yaml", &["-o", "json"]).exits(0).stdout;
+    place.write("base.json", &base);
+    check("corrected.yaml", &["--baseline", "base.json"])
+        .exits(0)
+        .says("1 of 2 dead letters would pass, 1 fail as before");
+    // What passed is refused again, for another reason now.
+    place.write(
+        "worse.yaml",
+        &example("zoom/zoom-source.yaml").replace("enum: [1, 2]", "enum: [1, 2, 98]"),
+    );
+    check("worse.yaml", &[]).exits(0);
+    check("worse.yaml", &["--baseline", "base.json"])
+        .exits(1)
+        .says("passed in the baseline and fails now");
+    let xml = check("worse.yaml", &["--baseline", "base.json", "-o", "junit"])
+        .exits(1)
+        .stdout;
+    assert!(
+        xml.contains("failures=\"1\"") && xml.contains("dead letter"),
+        "{xml}"
+    );
+    check("worse.yaml", &["--baseline", "dead.ndjson"])
+        .exits(1)
+        .says("a baseline is what");
+}

@@ -6,7 +6,8 @@ use std::path::Path;
 use mef_pipeline::check::Verdict;
 use mef_pipeline::diagnostics::{Level, Problem};
 
-use super::report::{Checked, Report, Tried};
+use super::letters::Tried;
+use super::report::{Checked, Report};
 
 /// The whole document.
 pub(super) fn xml(report: &Report) -> String {
@@ -89,9 +90,9 @@ fn definition(name: &str, errors: &[&Problem]) -> Case {
 }
 
 fn tried(tried: &Tried) -> Case {
-    let failure = tried.detail.first().filter(|_| !tried.usable);
+    let failure = tried.detail.first().filter(|_| tried.regressed);
     case(
-        &tried.id,
+        &format!("dead letter {}", tried.id),
         failure.map(|first| (first.as_str(), tried.detail.join("\n"))),
     )
 }

@@ -1,20 +1,16 @@
 //! What `mef check` found. The serialised form is stable.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use mef_pipeline::check::{SampleResult, Verdict};
-use mef_pipeline::dead_letter::Letter;
 use mef_pipeline::diagnostics::{Level, Problem};
-use mef_pipeline::pipeline::{Prepared, reprocess};
 use serde::Serialize;
 
-use crate::command::dlq::sentence;
-use crate::failure::{Failure, Outcome};
-use crate::files;
+use super::letters::{Baseline, Fares, Recorded, Tried, sum, try_all};
 use crate::layout::plural;
 use crate::output::{Output, Style, printable};
-use crate::sources::{Compiled, Loaded, patience, styled};
+use crate::sources::{Compiled, Loaded, styled};
 
 /// What was found.
 #[derive(Serialize)]
@@ -52,25 +48,13 @@ pub(super) struct Checked {
     pub(super) dead_letters: Vec<Tried>,
 }
 
-/// One dead letter, taken through the definition as it is now.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Tried {
-    /// The event's id.
-    pub(super) id: String,
-    /// Whether every event in it becomes a message or is filtered.
-    pub(super) usable: bool,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(super) detail: Vec<String>,
-}
-
 impl Report {
-    pub(super) fn new(loaded: &Loaded, letters: &[Letter]) -> Self {
+    pub(super) fn new(loaded: &Loaded, recorded: &Recorded, baseline: &Baseline) -> Self {
         let problems = loaded.problems.clone();
         let sources = loaded
             .sources
             .iter()
-            .map(|compiled| checked(compiled, letters))
+            .map(|compiled| checked(compiled, recorded, baseline))
             .collect();
         let count = |level| problems.iter().filter(|problem| problem.level == level).count();
         Self {
@@ -91,10 +75,10 @@ impl Report {
         }
     }
 
-    /// Whether nothing is wrong.
+    /// Whether nothing is wrong. Dead letters may fail, unless the baseline has them passing.
     pub(super) fn good(&self) -> bool {
         let letters = self.sources.iter().flat_map(|source| &source.dead_letters);
-        self.errors == 0 && letters.into_iter().all(|letter| letter.usable)
+        self.errors == 0 && !letters.into_iter().any(|letter| letter.regressed)
     }
 
     /// For people: problems, then one line per source, then the sum.
@@ -106,12 +90,15 @@ impl Report {
             .collect();
         for source in &self.sources {
             lines.push(self.line(source, output));
-            for letter in source.dead_letters.iter().filter(|letter| !letter.usable) {
-                lines.push(printable(&format!(
-                    "  dead letter {}: {}",
-                    letter.id,
-                    letter.detail.join("; ")
-                )));
+            let failing = source.dead_letters.iter();
+            for letter in failing.filter(|letter| letter.fares != Fares::Passes) {
+                let how = match (letter.regressed, letter.fares) {
+                    (true, _) => "passed in the baseline and fails now",
+                    (false, Fares::FailsAsBefore) => "fails as before",
+                    (false, _) => "fails differently",
+                };
+                let detail = letter.detail.join("; ");
+                lines.push(printable(&format!("  dead letter {} {how}: {detail}", letter.id)));
             }
         }
         for preset in &self.presets {
@@ -155,13 +142,7 @@ impl Report {
             (0, _) => (Style::Good, "ok"),
             _ => (Style::Bad, "failed"),
         };
-        let letters = source.dead_letters.len();
-        let usable = source.dead_letters.iter().filter(|letter| letter.usable).count();
-        let letters = if letters == 0 {
-            String::new()
-        } else {
-            format!(", {usable} of {letters} dead letters usable")
-        };
+        let letters = sum(&source.dead_letters);
         format!(
             "{} {} definition {}, {samples}{letters}",
             output.paint(style, word),
@@ -178,9 +159,8 @@ impl Report {
     }
 }
 
-fn checked(compiled: &Compiled, letters: &[Letter]) -> Checked {
+fn checked(compiled: &Compiled, recorded: &Recorded, baseline: &Baseline) -> Checked {
     let source = &compiled.source;
-    let own = letters.iter().filter(|letter| *letter.source == *source.id());
     Checked {
         source: source.id().to_owned(),
         file: compiled.manifest.file().to_owned(),
@@ -190,43 +170,6 @@ fn checked(compiled: &Compiled, letters: &[Letter]) -> Checked {
             .as_ref()
             .map(|checked| checked.samples.clone())
             .unwrap_or_default(),
-        dead_letters: own.map(|letter| try_letter(compiled, letter)).collect(),
+        dead_letters: try_all(compiled, recorded, baseline),
     }
-}
-
-/// A dead letter is usable when every event in it becomes a message or is filtered.
-fn try_letter(compiled: &Compiled, letter: &Letter) -> Tried {
-    let detail = match reprocess(&compiled.source, letter, "check", &compiled.made_up, &patience()) {
-        Err(why) => vec![why.to_string()],
-        Ok(prepared) => prepared
-            .iter()
-            .filter_map(|prepared| match prepared {
-                Prepared::DeadLetter(again) => Some(again),
-                Prepared::Event(_) | Prepared::Filtered => None,
-            })
-            .flat_map(|again| {
-                again
-                    .detail
-                    .iter()
-                    .map(|detail| format!("{}: {}", again.reason, sentence(detail)))
-            })
-            .collect(),
-    };
-    Tried {
-        id: letter.event_id.clone(),
-        usable: detail.is_empty(),
-        detail,
-    }
-}
-
-/// Reads dead letters as `mef dlq export` writes them.
-pub(super) fn read_letters(path: &Path) -> Outcome<Vec<Letter>> {
-    let bytes = files::read_bytes(path)?;
-    let lines = bytes.split(|byte| *byte == b'\n').enumerate();
-    let full = lines.filter(|(_, line)| !line.iter().all(u8::is_ascii_whitespace));
-    full.map(|(index, line)| {
-        Letter::decode(line)
-            .map_err(|error| Failure::Wrong(format!("{}:{}: {error}", path.display(), index + 1)))
-    })
-    .collect()
 }

@@ -3,13 +3,13 @@
 use clap::Args;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config};
-use mef_crds::EventSource;
+use mef_crds::{EventReplay, EventSource};
 
 use crate::failure::{Failure, Outcome};
 
 /// Where to look.
 #[derive(Debug, Args)]
-pub(super) struct Cluster {
+pub(in crate::command) struct Cluster {
     /// The kubeconfig [default: KUBECONFIG, else ~/.kube/config]
     #[arg(long, value_name = "FILE")]
     kubeconfig: Option<std::path::PathBuf>,
@@ -22,13 +22,18 @@ pub(super) struct Cluster {
 }
 
 /// A client and the namespace that is meant.
-pub(super) struct Connected {
+pub(in crate::command) struct Connected {
     client: Client,
     namespace: String,
 }
 
 impl Cluster {
-    pub(super) async fn connect(&self) -> Outcome<Connected> {
+    /// Whether anything about a cluster was given.
+    pub(in crate::command) fn is_named(&self) -> bool {
+        self.kubeconfig.is_some() || self.context.is_some() || self.namespace.is_some()
+    }
+
+    pub(in crate::command) async fn connect(&self) -> Outcome<Connected> {
         let options = KubeConfigOptions {
             context: self.context.clone(),
             ..KubeConfigOptions::default()
@@ -56,7 +61,7 @@ impl Cluster {
 }
 
 /// Runs what needs the network.
-pub(super) fn block_on<T>(work: impl Future<Output = Outcome<T>>) -> Outcome<T> {
+pub(in crate::command) fn block_on<T>(work: impl Future<Output = Outcome<T>>) -> Outcome<T> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -66,17 +71,27 @@ pub(super) fn block_on<T>(work: impl Future<Output = Outcome<T>>) -> Outcome<T> 
 
 impl Connected {
     /// The sources of the namespace.
-    pub(super) fn sources(&self) -> Api<EventSource> {
+    pub(in crate::command) fn sources(&self) -> Api<EventSource> {
         Api::namespaced(self.client.clone(), &self.namespace)
     }
 
     /// The sources of every namespace.
-    pub(super) fn all_sources(&self) -> Api<EventSource> {
+    pub(in crate::command) fn all_sources(&self) -> Api<EventSource> {
         Api::all(self.client.clone())
     }
 
+    /// The namespace that is meant.
+    pub(in crate::command) fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// The replays of the namespace.
+    pub(in crate::command) fn replays(&self) -> Api<EventReplay> {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
     /// One source.
-    pub(super) async fn source(&self, name: &str) -> Outcome<EventSource> {
+    pub(in crate::command) async fn source(&self, name: &str) -> Outcome<EventSource> {
         let found = self
             .sources()
             .get_opt(name)
@@ -92,7 +107,7 @@ impl Connected {
 }
 
 /// What the API server says, as a failure of the command.
-pub(super) fn refused(error: &kube::Error) -> Failure {
+pub(in crate::command) fn refused(error: &kube::Error) -> Failure {
     match error {
         kube::Error::Api(status) if status.code == 404 => Failure::Unreachable(
             "the cluster does not know EventSource: install the chart, or its CustomResourceDefinition"

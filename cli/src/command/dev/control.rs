@@ -14,7 +14,7 @@ use axum::routing::{get, post};
 use futures::StreamExt;
 use mef_pipeline::source::Source;
 use mef_receiver::Receiver;
-use mef_receiver::replay::Subject;
+use mef_replay::Subject;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -66,7 +66,6 @@ async fn replay(State(control): State<Control>, body: Bytes) -> Response {
         source: Arc::new(source),
         keys: route.keys().clone(),
         queue: route.queue().clone(),
-        clock: control.receiver.clock().clone(),
     };
     let stop = control.shutdown.child_token();
     let (lines, reader) = mpsc::unbounded_channel();

@@ -40,6 +40,8 @@ struct Document<'a> {
     listen: &'a str,
     page: &'a str,
     token: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sqs: Option<&'a str>,
     sources: Vec<Described>,
 }
 
@@ -50,6 +52,7 @@ pub(super) fn print(sources: &[AtWork], running: &Running, dev: &Dev, output: Ou
             listen: &running.listen,
             page: &running.page,
             token: &running.token,
+            sqs: running.sqs.as_deref(),
             sources: sources.iter().map(|source| described(source, running)).collect(),
         });
     }
@@ -72,6 +75,23 @@ pub(super) fn print(sources: &[AtWork], running: &Running, dev: &Dev, output: Ou
         running.token,
         dev.data.folder().dev_file().display()
     ))
+}
+
+/// How a consumer reads the queues by SQS's protocol. `queues` are sources and names.
+pub(super) fn print_pull(address: &str, queues: &[(String, String)], output: Output) -> Outcome {
+    if output.is_json() {
+        return Ok(());
+    }
+    let mut lines = vec![
+        String::new(),
+        format!("Read it as SQS: endpoint http://{address}, any credentials, queues"),
+    ];
+    lines.extend(
+        queues
+            .iter()
+            .map(|(source, name)| format!("  {name}  ({source})")),
+    );
+    output.line(lines.join("\n"))
 }
 
 /// One source.

@@ -12,7 +12,7 @@ use futures::stream::unfold;
 use jiff::Timestamp;
 use mef_pipeline::dead_letter::DeadReason;
 use mef_queue::Lane;
-use mef_receiver::replay::Subject;
+use mef_replay::Subject;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio::task::block_in_place;
@@ -92,7 +92,6 @@ pub(super) async fn replay(State(desk): State<Desk>, body: Bytes) -> Result<Resp
         source: route.source().clone(),
         keys: route.keys().clone(),
         queue: route.queue().clone(),
-        clock: desk.page.receiver.clock().clone(),
     };
     let order = order(&wish, &subject)?;
     let there = subject.queue.depth(Lane::Dead).await.unwrap_or_default();
@@ -126,6 +125,7 @@ fn order(wish: &Wish, subject: &Subject) -> Result<Order, Refused> {
         reasons: wish.reason.into_iter().collect(),
         since: moment(&wish.since)?,
         until: moment(&wish.until)?,
+        definitions: Vec::new(),
         ids: wish.ids.clone(),
         filter: None,
         limit: if wish.dry_run { MOST_DRY } else { MOST },

@@ -12,6 +12,7 @@ fn access() -> Access {
             token: TOKEN.to_owned(),
             started_at: String::new(),
             public_url: None,
+            sqs: None,
         })
         .unwrap()
     }
