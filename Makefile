@@ -30,8 +30,9 @@ vectors: ## The published signature vectors; MEF_VECTORS=<file>[:<file>] adds fi
 	cargo test --package mef-pipeline --test vectors -- --nocapture
 
 .PHONY: soak
-soak: tools ## What takes long: 100 kills under load, longer property tests
+soak: tools ## What takes long: 100 kills under load, longer property tests, an operator cut at every request, 1,000 sources
 	MEF_SOAK=1 PROPTEST_CASES=4096 cargo test --package mef-queue --package mef-pipeline --package mef-e2e --no-fail-fast -- --nocapture
+	MEF_SOAK=1 cargo test --package mef-operator --test it --no-fail-fast -- --nocapture --test-threads 2
 
 .PHONY: lint
 lint: $(TOOLS)/bin/cargo-deny ## Format, clippy with warnings as errors, generated files, bans, licences, sources

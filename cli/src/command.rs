@@ -60,6 +60,7 @@ enum Command {
     #[command(subcommand)]
     Dlq(dlq::Dlq),
     Status(cluster::Status),
+    Plan(cluster::Plan),
     Reconcile(cluster::Reconcile),
     Suspend(cluster::Suspend),
     Resume(cluster::Resume),
@@ -94,6 +95,7 @@ fn dispatch(command: &Command, output: Output) -> Outcome {
         Command::Queue(command) => command.run(output),
         Command::Dlq(command) => command.run(output),
         Command::Status(command) => command.run(output),
+        Command::Plan(command) => command.run(output),
         Command::Reconcile(command) => command.run(output),
         Command::Suspend(command) => command.run(output),
         Command::Resume(command) => command.run(output),

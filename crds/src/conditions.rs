@@ -52,6 +52,9 @@ words! {
         EndpointReady,
         /// There are dead letters. Always present; it does not make the source unready.
         DeadLettersPresent,
+        /// What was acknowledged may be lost by a power cut of the NATS server. Present only when true; it does not make the
+        /// source unready.
+        DurabilityReduced,
         /// Changes are stopped by `spec.suspend`. Present only when true.
         Suspended,
         /// A replay has done what it was made for. Always present on an `EventReplay`, and only there.
@@ -112,6 +115,8 @@ words! {
         MessagesPresent,
         /// The depth could not be read.
         QueueUnreadable,
+        /// Messages have one copy, on a server that acknowledges before it syncs to the disk.
+        SingleCopy,
         /// Being deleted.
         Deleting,
         /// Messages nobody has read keep the source from being deleted.

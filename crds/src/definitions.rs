@@ -31,6 +31,7 @@ pub fn generate() -> Result<Vec<(&'static str, String)>, serde_yaml::Error> {
 fn yaml(definition: impl serde::Serialize) -> Result<String, serde_yaml::Error> {
     let mut definition = serde_yaml::to_value(definition).and_then(serde_yaml::from_value::<Value>)?;
     simplify(&mut definition);
+    not_looked_at_yet(&mut definition);
     Ok(format!("{HEADER}{}", serde_yaml::to_string(&definition)?))
 }
 
@@ -53,6 +54,19 @@ pub fn structural_schema<T: JsonSchema>() -> Result<Value, serde_json::Error> {
     let mut schema = serde_json::to_value(generator.into_root_schema_for::<T>())?;
     simplify(&mut schema);
     Ok(schema)
+}
+
+/// A default below an absent object is not applied, so the status itself has one: until the operator has looked, every tool
+/// must see that it has not. Without it kstatus calls a new object ready.
+fn not_looked_at_yet(definition: &mut Value) {
+    let versions = definition["spec"]["versions"].as_array_mut();
+    for version in versions.into_iter().flatten() {
+        let status = &mut version["schema"]["openAPIV3Schema"]["properties"]["status"];
+        let default = status["properties"]["observedGeneration"]["default"].clone();
+        if !default.is_null() {
+            status["default"] = serde_json::json!({"observedGeneration": default});
+        }
+    }
 }
 
 /// What the derive writes and a reader stumbles over: an optional field is left out, not null (`nullable` would let

@@ -12,6 +12,10 @@ use serde::Deserialize;
 pub struct Config {
     /// The receivers it makes.
     pub receiver: Receiver,
+    /// What tells this cluster from others that share a NATS account: its streams carry it. Absent: the uid of the namespace
+    /// kube-system, which lives as long as the cluster does.
+    #[serde(default)]
+    pub cluster_id: Option<String>,
     /// The namespaces it watches; empty: all of them.
     #[serde(default)]
     pub watch_namespaces: Vec<String>,
@@ -61,6 +65,10 @@ pub struct NatsCluster {
     /// Copies of each message, 1 to 5.
     #[serde(default = "one")]
     pub replicas: usize,
+    /// Whether its servers sync every write to the disk before they acknowledge it (`sync_interval: always`). A client
+    /// cannot ask them, so it is said here.
+    #[serde(default)]
+    pub sync_always: bool,
     /// Bytes a stream may hold; absent: what the account allows.
     #[serde(default)]
     pub max_bytes: Option<i64>,
@@ -106,6 +114,11 @@ impl Default for Limits {
     }
 }
 
+fn is_identity(text: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    (1..=63).contains(&text.len()) && text.chars().all(fits)
+}
+
 fn one() -> usize {
     1
 }
@@ -136,13 +149,23 @@ impl Config {
     /// # Errors
     /// With the file's name, line and key.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|error| ConfigError {
+            path: path.to_owned(),
+            message: format!("cannot be read: {error}"),
+        })?;
+        Self::parse(path, &text)
+    }
+
+    /// Checks what a file of this name holds.
+    ///
+    /// # Errors
+    /// With the file's name, line and key.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
         let wrong = |message: String| ConfigError {
             path: path.to_owned(),
             message,
         };
-        let text =
-            std::fs::read_to_string(path).map_err(|error| wrong(format!("cannot be read: {error}")))?;
-        let config: Self = serde_yaml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+        let config: Self = serde_yaml::from_str(text).map_err(|error| wrong(error.to_string()))?;
         config.check().map_err(wrong)?;
         Ok(config)
     }
@@ -150,6 +173,13 @@ impl Config {
     fn check(&self) -> Result<(), String> {
         if self.receiver.image.trim().is_empty() {
             return Err("receiver.image is empty; name the receiver's image with its tag".to_owned());
+        }
+        if let Some(id) = &self.cluster_id
+            && !is_identity(id)
+        {
+            return Err(format!(
+                "clusterId is {id:?}; it must be 1 to 63 letters, digits, `-`, `_` or `.`, as a name or a uid"
+            ));
         }
         if self.limits.concurrency == 0 {
             return Err(
@@ -220,5 +250,11 @@ mod tests {
             "{error}"
         );
         assert!(read("receiver: {image: a}\nlimits: {concurrency: 0}").is_err());
+        let error = read("receiver: {image: a}\nclusterId: 'a cluster'").unwrap_err();
+        assert!(
+            error.to_string().contains("clusterId is \"a cluster\""),
+            "{error}"
+        );
+        assert!(read("receiver: {image: a}\nclusterId: eu-1.prod").is_ok());
     }
 }

@@ -20,12 +20,14 @@ pub struct Context {
     pub client: Client,
     /// What the operator is told.
     pub config: Config,
+    /// The identity of the cluster, which its streams are marked with.
+    pub cluster: String,
     /// Failures per source.
     pub back_off: BackOff,
     /// Events about sources.
     pub announcer: Announcer,
     /// What is counted.
-    pub metrics: Metrics,
+    pub metrics: Arc<Metrics>,
     /// Replays that are under way.
     pub replays: Arc<Runs>,
     connections: Mutex<HashMap<String, Connection>>,
@@ -34,13 +36,14 @@ pub struct Context {
 impl Context {
     /// A context without connections; each is made when a source first asks for it.
     #[must_use]
-    pub fn new(client: Client, config: Config) -> Arc<Self> {
+    pub fn new(client: Client, config: Config, cluster: String, metrics: Arc<Metrics>) -> Arc<Self> {
         Arc::new(Self {
             announcer: Announcer::new(client.clone()),
             client,
             config,
+            cluster,
             back_off: BackOff::default(),
-            metrics: Metrics::default(),
+            metrics,
             replays: Arc::default(),
             connections: Mutex::default(),
         })

@@ -1,25 +1,37 @@
 //! Looks at the depths of all queues in turn, and writes those that changed. It asks NATS alone; the API server hears of it
 //! only when a number is another.
+//!
+//! Nobody else hears of it when a stream is deleted or a NATS server comes back, so what is seen here calls a look.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
+use futures::channel::mpsc::Sender;
 use kube::ResourceExt;
-use kube::runtime::reflector::Store;
-use mef_crds::{EventSource, FINALIZER};
+use kube::runtime::reflector::{ObjectRef, Store};
+use mef_crds::{ConditionType, EventSource, EventSourceStatus, FINALIZER, Reason};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use crate::context::Context;
 use crate::source::apply::write_depths;
+use crate::source::streams::Depths;
 use crate::source::{status, streams, validate};
 
 /// Queues looked at at once.
 const AT_ONCE: usize = 16;
 
+/// Has the controller look at a source.
+pub type Calls = Sender<ObjectRef<EventSource>>;
+
 /// Looks at the depths every `limits.depthSeconds`, until `shutdown`.
-pub async fn run(context: Arc<Context>, sources: Store<EventSource>, shutdown: CancellationToken) {
+pub async fn run(
+    context: Arc<Context>,
+    sources: Store<EventSource>,
+    calls: Calls,
+    shutdown: CancellationToken,
+) {
     let mut pace = interval(Duration::from_secs(context.config.limits.depth_seconds.max(1)));
     pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -29,12 +41,12 @@ pub async fn run(context: Arc<Context>, sources: Store<EventSource>, shutdown: C
         }
         let state = sources.state();
         futures::stream::iter(state)
-            .for_each_concurrent(AT_ONCE, |object| one(context.clone(), object))
+            .for_each_concurrent(AT_ONCE, |object| one(context.clone(), object, calls.clone()))
             .await;
     }
 }
 
-async fn one(context: Arc<Context>, object: Arc<EventSource>) {
+async fn one(context: Arc<Context>, object: Arc<EventSource>, mut calls: Calls) {
     // What is not made yet, or goes, is the business of a look.
     let is_made = object.finalizers().iter().any(|finalizer| finalizer == FINALIZER);
     if !is_made || object.metadata.deletion_timestamp.is_some() || object.status.is_none() {
@@ -47,9 +59,15 @@ async fn one(context: Arc<Context>, object: Arc<EventSource>) {
     let Ok(connection) = context.connection(cluster, place.nats).await else {
         return;
     };
-    let depths = streams::measure(&connection, &object).await;
+    let depths = streams::measure(&connection, &object, &context.cluster).await;
     if let Ok(depths) = &depths {
         context.metrics.depths(&crate::source::id(&object), depths);
+    }
+    if let Some(before) = &object.status
+        && calls_for_a_look(before, connection.is_up(), &depths)
+    {
+        // A full channel has enough to do; the next round calls again where it is still needed.
+        let _ = calls.try_send(ObjectRef::from_obj(&*object));
     }
     let after = status::with_depths(&object, &depths, context.now());
     if object.status.as_ref() == Some(&after) {
@@ -61,5 +79,23 @@ async fn one(context: Arc<Context>, object: Arc<EventSource>) {
     }
     if let Some(before) = &object.status {
         context.announcer.announce(&object, before, &after).await;
+    }
+}
+
+/// Whether a look would set something right: a stream that could be read is gone, or a server that was away is back. Pure.
+fn calls_for_a_look(before: &EventSourceStatus, connected: bool, depths: &Result<Depths, String>) -> bool {
+    let condition = |kind: ConditionType| {
+        let mut conditions = before.conditions.iter();
+        conditions.find(|condition| condition.type_ == kind.as_str())
+    };
+    match depths {
+        Ok(_) => condition(ConditionType::Provisioned)
+            .is_some_and(|condition| condition.reason == Reason::QueueUnavailable.as_str()),
+        // Once: a look that cannot help is tried again by itself.
+        Err(_) => {
+            connected
+                && condition(ConditionType::DeadLettersPresent)
+                    .is_some_and(|condition| condition.status != "Unknown")
+        }
     }
 }

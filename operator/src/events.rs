@@ -80,6 +80,7 @@ fn transitions(before: &EventSourceStatus, after: &EventSourceStatus) -> Vec<Eve
     };
     compare(ConditionType::Ready, "False");
     compare(ConditionType::DeadLettersPresent, "True");
+    compare(ConditionType::DurabilityReduced, "True");
     events
 }
 

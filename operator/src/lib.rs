@@ -14,3 +14,4 @@ pub mod events;
 pub mod probes;
 pub mod replay;
 pub mod source;
+pub mod start;

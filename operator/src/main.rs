@@ -7,14 +7,13 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Parser;
-use kube::api::ListParams;
-use kube::core::NamespaceResourceScope;
+use kube::Client;
 use kube::runtime::reflector::Store;
-use kube::{Api, Client, Resource};
-use mef_crds::{EventReplay, EventSource};
+use mef_crds::EventSource;
 use mef_operator::config::Config;
 use mef_operator::context::Context;
-use mef_operator::probes::{Admin, Readiness, router};
+use mef_operator::probes::{Admin, Metrics, Readiness, router};
+use mef_operator::start::Start;
 use mef_operator::{depths, replay, source};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -51,7 +50,7 @@ async fn main() -> anyhow::Result<()> {
         .init();
     let config = Config::read(&args.config)?;
     let client = Client::try_default().await.context("no way to the API server")?;
-    let context = Context::new(client, config);
+    let metrics = Arc::new(Metrics::default());
     let readiness = Readiness::waiting("starting");
     let shutdown = CancellationToken::new();
     stop_on_signals(shutdown.clone())?;
@@ -60,10 +59,18 @@ async fn main() -> anyhow::Result<()> {
         .with_context(|| format!("{} cannot be listened on", args.admin))?;
     let admin = router(Admin {
         readiness: readiness.clone(),
-        context: context.clone(),
+        metrics: metrics.clone(),
     });
     tokio::spawn(async move { axum::serve(listener, admin).await });
-    if wait_for_crd(&context, &readiness, &shutdown).await {
+    let start = Start {
+        client: &client,
+        config: &config,
+        metrics: &metrics,
+        readiness: &readiness,
+        shutdown: &shutdown,
+    };
+    if let Some(cluster) = start.wait().await {
+        let context = Context::new(client, config, cluster, metrics);
         run(context, readiness, shutdown).await;
     }
     Ok(())
@@ -83,11 +90,11 @@ async fn run(context: Arc<Context>, readiness: Arc<Readiness>, shutdown: Cancell
         tasks.spawn(replay::run(context.clone(), namespace.clone(), shutdown.clone()));
         tasks.spawn(async move {
             let (depths_context, depths_shutdown) = (context.clone(), shutdown.clone());
-            source::run(context, namespace, shutdown, |store| {
+            source::run(context, namespace, shutdown, |store, calls| {
                 tokio::spawn(async move {
                     if listed(&store).await {
                         readiness.set(None);
-                        depths::run(depths_context, store, depths_shutdown).await;
+                        depths::run(depths_context, store, calls, depths_shutdown).await;
                     }
                 });
             })
@@ -108,56 +115,6 @@ async fn listed(sources: &Store<EventSource>) -> bool {
             return listed.is_ok();
         }
     }
-}
-
-/// A restart does not bring the definition, so it is waited for; readiness and a metric say so. `false`: shut down meanwhile.
-async fn wait_for_crd(context: &Context, readiness: &Readiness, shutdown: &CancellationToken) -> bool {
-    let first = context.config.watch_namespaces.first().map(String::as_str);
-    let mut said = false;
-    loop {
-        let there = async {
-            listable::<EventSource>(context, first).await?;
-            listable::<EventReplay>(context, first).await
-        };
-        let why = match there.await {
-            Ok(()) => {
-                context.metrics.crd_missing.set(0);
-                return true;
-            }
-            Err((kind, kube::Error::Api(status))) if status.is_not_found() => {
-                context.metrics.crd_missing.set(1);
-                format!("the CustomResourceDefinition of {kind} is not installed")
-            }
-            Err((kind, error)) => format!("objects of kind {kind} cannot be listed: {error}"),
-        };
-        readiness.set(Some(&why));
-        if !said {
-            tracing::warn!(why, "waiting");
-            said = true;
-        }
-        tokio::select! {
-            () = shutdown.cancelled() => return false,
-            () = tokio::time::sleep(Duration::from_secs(2)) => {}
-        }
-    }
-}
-
-/// Whether the server knows a kind and lets us list it.
-async fn listable<K>(context: &Context, namespace: Option<&str>) -> Result<(), (String, kube::Error)>
-where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
-        + Clone
-        + std::fmt::Debug
-        + serde::de::DeserializeOwned,
-{
-    let api: Api<K> = match namespace {
-        Some(namespace) => Api::namespaced(context.client.clone(), namespace),
-        None => Api::all(context.client.clone()),
-    };
-    let listed = api.list_metadata(&ListParams::default().limit(1)).await;
-    listed
-        .map(|_| ())
-        .map_err(|error| (K::kind(&()).into_owned(), error))
 }
 
 fn stop_on_signals(shutdown: CancellationToken) -> anyhow::Result<()> {

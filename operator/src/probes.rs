@@ -163,7 +163,7 @@ pub struct Admin {
     /// Whether it is ready.
     pub readiness: Arc<Readiness>,
     /// What it counts.
-    pub context: Arc<crate::context::Context>,
+    pub metrics: Arc<Metrics>,
 }
 
 /// The admin listener's router.
@@ -184,7 +184,7 @@ async fn readyz(State(admin): State<Admin>) -> (StatusCode, String) {
 
 async fn metrics(State(admin): State<Admin>) -> Response {
     let mut page = String::new();
-    match text::encode(&mut page, &admin.context.metrics.registry) {
+    match text::encode(&mut page, &admin.metrics.registry) {
         Ok(()) => ([(CONTENT_TYPE, OPEN_METRICS)], page).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }

@@ -4,11 +4,13 @@
 //! says when to look again.
 
 pub mod apply;
+pub mod changes;
 pub mod deletion;
 pub mod desired;
 pub mod diff;
 pub mod endpoint;
 pub mod fetch;
+pub mod foresee;
 pub mod kinds;
 mod leave;
 mod look;
@@ -113,7 +115,7 @@ fn next(object: &EventSource, context: &Context, outcome: &status::Outcome) -> D
         Reason::Pending | Reason::RouteNotAccepted
     );
     let settled = aspects.iter().all(|aspect| aspect.holds == Some(true)) && !waits_for_route;
-    if !outcome.stalled && !settled {
+    if !outcome.stalled && !settled && !object.spec.suspend {
         return AT_WORK;
     }
     if outcome.provisioned.reason == Reason::NotOwned {

@@ -12,6 +12,7 @@
 //! It never makes, changes or purges a stream while sending or reading.
 
 pub mod connect;
+pub mod owner;
 mod provision;
 mod publish;
 mod read;
@@ -23,6 +24,7 @@ use std::time::Duration;
 use async_nats::jetstream::{Context, context::ContextBuilder};
 use async_trait::async_trait;
 use connect::Connection;
+use owner::Owner;
 use tokio::sync::Semaphore;
 
 pub use provision::{ProvisionError, Provisioned, messages, provision, remove};
@@ -44,6 +46,7 @@ pub struct NatsQueue {
     connection: Connection,
     context: Context,
     layout: Layout,
+    owner: Option<Owner>,
     settings: RwLock<Settings>,
     places: Arc<Semaphore>,
 }
@@ -61,9 +64,18 @@ impl NatsQueue {
             connection,
             context,
             layout,
+            owner: None,
             settings: RwLock::new(settings),
             places: Arc::new(Semaphore::new(IN_FLIGHT)),
         }
+    }
+
+    /// Reads and deletes only in streams with this owner's mark. A receiver's credentials let it see no mark; whoever reads
+    /// with those of the operator says whose streams are meant.
+    #[must_use]
+    pub fn of(mut self, owner: Owner) -> Self {
+        self.owner = Some(owner);
+        self
     }
 
     /// Takes other settings from now on, as after a reload.

@@ -40,7 +40,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- define "mef.rules" -}}
 - apiGroups: [events.mozdef.io]
   resources: [eventsources]
-  verbs: [get, list, watch, patch]
+  verbs: [list, watch, patch]
 - apiGroups: [events.mozdef.io]
   resources: [eventsources/status]
   verbs: [patch]
@@ -64,6 +64,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 - apiGroups: [""]
   resources: [pods]
   verbs: [list]
+- apiGroups: [""]
+  # Whether a namespace is going: then nothing is made in it again. A Role reaches its own namespace alone.
+  resources: [namespaces]
+  verbs: [get]
 - apiGroups: [apps]
   resources: [deployments, controllerrevisions]
   verbs: [get, list, watch, create, patch, delete]
@@ -93,6 +97,9 @@ receiver:
   drainNoticeSeconds: {{ .Values.receiver.drainNoticeSeconds }}
   progressDeadlineSeconds: {{ .Values.receiver.progressDeadlineSeconds }}
 watchNamespaces: {{ .Values.watchNamespaces | toJson }}
+{{- with .Values.clusterId }}
+clusterId: {{ . | quote }}
+{{- end }}
 natsClusters:
 {{- range $name, $cluster := .Values.natsClusters }}
   {{ $name }}:
@@ -100,7 +107,7 @@ natsClusters:
     {{- if $cluster.credentialsSecret }}
     credentials: /etc/mef/nats/{{ $name }}
     {{- end }}
-    {{- range $key := list "replicas" "inboxPrefix" "egress" "port" }}
+    {{- range $key := list "replicas" "syncAlways" "inboxPrefix" "egress" "port" }}
     {{- if hasKey $cluster $key }}
     {{ $key }}: {{ get $cluster $key | toJson }}
     {{- end }}

@@ -79,9 +79,6 @@ async fn queue(source: &EventSource, context: &Context) -> Result<Arc<dyn Queue>
             "there is no connection to the NATS server; it is being tried again".to_owned(),
         ));
     }
-    Ok(Arc::new(NatsQueue::new(
-        connection,
-        streams::layout(source),
-        streams::settings(source),
-    )))
+    let queue = NatsQueue::new(connection, streams::layout(source), streams::settings(source));
+    Ok(Arc::new(queue.of(streams::owner(source, &context.cluster))))
 }

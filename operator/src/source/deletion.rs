@@ -47,7 +47,7 @@ pub fn step(leaving: &Leaving) -> Step {
         if !stop_first {
             match &leaving.messages {
                 Ok(0) => {}
-                Ok(count) => return Step::Serve(Reason::DeletionBlocked, blocked(*count, leaving.policy)),
+                Ok(count) => return Step::Serve(Reason::DeletionBlocked, blocked(*count, true)),
                 Err(why) => return Step::Serve(Reason::DeletionBlocked, unreadable(why)),
             }
         }
@@ -67,14 +67,14 @@ pub fn step(leaving: &Leaving) -> Step {
         _ if leaving.forced => Step::RemoveQueue,
         Ok(0) => Step::RemoveQueue,
         // Something arrived between the last look and the stop.
-        Ok(count) if !stop_first => Step::Serve(Reason::DeletionBlocked, blocked(*count, leaving.policy)),
-        Ok(count) => Step::Wait(Reason::DeletionBlocked, blocked(*count, leaving.policy)),
+        Ok(count) if !stop_first => Step::Serve(Reason::DeletionBlocked, blocked(*count, true)),
+        Ok(count) => Step::Wait(Reason::DeletionBlocked, blocked(*count, false)),
         Err(why) => Step::Wait(Reason::DeletionBlocked, unreadable(why)),
     }
 }
 
-fn blocked(count: u64, policy: DeletionPolicy) -> String {
-    let meanwhile = if policy == DeletionPolicy::Delete {
+fn blocked(count: u64, serves: bool) -> String {
+    let meanwhile = if serves {
         "the source keeps serving"
     } else {
         "nothing new is taken"

@@ -197,15 +197,22 @@ fn drift(path: &str, wanted: &Value, found: &Value) -> Option<String> {
             let mut pairs = wanted.iter().zip(found).enumerate();
             pairs.find_map(|(index, (wanted, found))| drift(&format!("{path}/{index}"), wanted, found))
         }
-        (Value::String(wanted), Value::String(found)) if is_quantity(path) && same_amount(wanted, found) => {
-            None
-        }
-        (wanted, found) if wanted == found => None,
+        (wanted, found) if is_equal(path, wanted, found) => None,
         _ => Some(path.to_owned()),
     }
 }
 
-fn is_empty(value: &Value) -> bool {
+/// Whether two values of a field are the same to the server.
+pub(super) fn is_equal(path: &str, wanted: &Value, found: &Value) -> bool {
+    match (wanted, found) {
+        (Value::String(wanted), Value::String(found)) if is_quantity(path) => {
+            wanted == found || same_amount(wanted, found)
+        }
+        (wanted, found) => wanted == found,
+    }
+}
+
+pub(super) fn is_empty(value: &Value) -> bool {
     match value {
         Value::Null => true,
         Value::Object(members) => members.is_empty(),

@@ -27,7 +27,7 @@ pub(super) async fn leave(object: &EventSource, context: &Context) -> Result<Act
             .get(FORCE_DELETE_ANNOTATION)
             .map(String::as_str)
             == Some("all"),
-        children_go: children_go(object, context).await,
+        children_go: children_go(object, context).await?,
         messages,
         ingress: children.len(),
         pods,
@@ -110,20 +110,24 @@ async fn ingress(object: &EventSource, context: &Context) -> Result<Vec<Live>, E
 }
 
 /// In foreground deletion, and in a namespace that goes, the API server takes the children itself.
-async fn children_go(object: &EventSource, context: &Context) -> bool {
+async fn children_go(object: &EventSource, context: &Context) -> Result<bool, Error> {
     if object
         .finalizers()
         .iter()
         .any(|finalizer| finalizer == "foregroundDeletion")
     {
-        return true;
+        return Ok(true);
     }
     let namespaces: Api<Namespace> = Api::all(context.client.clone());
     let namespace = namespaces
         .get_metadata(&object.namespace().unwrap_or_default())
         .await;
-    // Where it may not be read, or is gone, nothing is made again.
-    namespace.is_ok_and(|namespace| namespace.metadata.deletion_timestamp.is_some())
+    match namespace {
+        Ok(namespace) => Ok(namespace.metadata.deletion_timestamp.is_some()),
+        // Gone, or going and our role in it went first: nothing is made again.
+        Err(kube::Error::Api(status)) if matches!(status.code, 403 | 404) => Ok(true),
+        Err(error) => Err(error.into()),
+    }
 }
 
 async fn messages(object: &EventSource, context: &Context) -> Result<u64, String> {
@@ -133,7 +137,7 @@ async fn messages(object: &EventSource, context: &Context) -> Result<u64, String
         .connection(cluster, place.nats)
         .await
         .map_err(|error| error.to_string())?;
-    streams::messages(&connection, object).await
+    streams::messages(&connection, object, &context.cluster).await
 }
 
 async fn discard(object: &EventSource, context: &Context) -> Result<(), Error> {
@@ -154,7 +158,9 @@ async fn discard(object: &EventSource, context: &Context) -> Result<(), Error> {
         .connection(&place.runtime.queue.nats.cluster, place.nats)
         .await
         .map_err(|error| retry(error.to_string()))?;
-    streams::discard(&connection, object).await.map_err(retry)
+    streams::discard(&connection, object, &context.cluster)
+        .await
+        .map_err(retry)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment};
+use kube::Client;
 use kube::api::DynamicObject;
 use mef_crds::{EventSource, Reason};
 use mef_pipeline::diagnostics::{Level, Problem};
@@ -20,6 +21,7 @@ use super::rollout::{self, Rollout};
 use super::status::{Aspect, Outcome};
 use super::streams;
 use super::validate::{self, Good, Judged, Place};
+use crate::config::Config;
 use crate::context::Context;
 
 /// How long the samples of one source may take.
@@ -56,10 +58,7 @@ pub(super) async fn look(object: &EventSource, context: &Context, reach: Reach) 
             failed: None,
         });
     };
-    let connection = match context
-        .connection(&place.runtime.queue.nats.cluster, place.nats)
-        .await
-    {
+    let connection = match context.connection(place.cluster(), place.nats).await {
         Ok(connection) => connection,
         Err(error) => {
             outcome.provisioned = Aspect::no(Reason::QueueUnavailable, error.to_string());
@@ -69,6 +68,13 @@ pub(super) async fn look(object: &EventSource, context: &Context, reach: Reach) 
             });
         }
     };
+    outcome.single_copy_in = place.single_copy().then(|| place.cluster().to_owned());
+    if object.spec.suspend && outcome.rollout.digest.is_none() {
+        outcome.provisioned = Aspect::no(
+            Reason::SuspendedBySpec,
+            "nothing is made while spec.suspend is set",
+        );
+    }
     let mut failed = None;
     if reach != Reach::Observe {
         let good = judged.good.filter(|_| reach == Reach::Full);
@@ -84,7 +90,7 @@ pub(super) async fn look(object: &EventSource, context: &Context, reach: Reach) 
         )
         .await?;
     }
-    outcome.depths = Some(streams::measure(&connection, object).await); // IO
+    outcome.depths = Some(streams::measure(&connection, object, &context.cluster).await); // IO
     Ok(Look { outcome, failed })
 }
 
@@ -95,7 +101,7 @@ fn served(object: &EventSource) -> bool {
     definition.is_some_and(|definition| definition.serving.is_some())
 }
 
-fn judge(object: &EventSource, observed: &Observed, now: Timestamp) -> Judged {
+pub(super) fn judge(object: &EventSource, observed: &Observed, now: Timestamp) -> Judged {
     let until = Instant::now() + SAMPLES_WITHIN;
     validate::validate(object, &observed.references, now, &|| Instant::now() >= until)
 }
@@ -132,6 +138,7 @@ fn first_outcome(
         desired: judged.good.as_ref().map(|good| good.digest().to_owned()),
         samples: judged.samples.clone(),
         depths: None,
+        single_copy_in: None,
         leaving: None,
         rollout,
     }
@@ -164,13 +171,22 @@ async fn provision(
         // Nothing was ever good: there is nothing to serve, and nothing to repair.
         return Ok(None);
     };
-    if let Err((reason, message)) = streams::settle(connection, object, &place).await {
+    if let Err((reason, message)) = streams::settle(connection, object, &context.cluster, &place).await {
         // The pods stay as they are: they say 503 by themselves while their queue is away.
         outcome.stalled |= reason == Reason::NotOwned;
         outcome.provisioned = Aspect::no(reason, message.clone());
         return Ok((reason != Reason::NotOwned).then_some(message));
     }
-    let plan = plan(object, context, place, good, observed).await?;
+    let mut observed = observed;
+    let plan = plan(
+        object,
+        &context.client,
+        &context.config,
+        place,
+        good,
+        &mut observed,
+    )
+    .await?;
     if !plan.foreign.is_empty() {
         outcome.stalled = true;
         let names = plan.foreign.join(", ");
@@ -200,14 +216,16 @@ async fn provision(
     }
 }
 
-async fn plan(
+/// What is to be written. It reads what it must, and writes nothing.
+pub(super) async fn plan(
     object: &EventSource,
-    context: &Context,
+    client: &Client,
+    config: &Config,
     place: Place<'_>,
     good: &Good,
-    mut observed: Observed,
-) -> Result<Plan, Error> {
-    let revisions = own_revisions(object, &observed);
+    observed: &mut Observed,
+) -> Result<Plan, kube::Error> {
+    let revisions = own_revisions(object, observed);
     // The same definition under another generation is written as it was: what is named by a digest never changes.
     let before = revisions
         .iter()
@@ -221,20 +239,20 @@ async fn plan(
         encoded: good.encoded(),
         revision: revision_number(good.digest(), &revisions),
         nats: place.nats,
-        config: &context.config,
+        config,
     };
     let desired = desired::desired(&wanted); // pure
-    strangers(object, context, &desired, &mut observed).await?; // IO
+    strangers(object, client, &desired, observed).await?; // IO
     Ok(diff::diff(object, &desired, &observed.live)) // pure
 }
 
 /// Objects per definition are found by label; one without it may have the name all the same.
 async fn strangers(
     object: &EventSource,
-    context: &Context,
+    client: &Client,
     desired: &desired::Desired,
     observed: &mut Observed,
-) -> Result<(), Error> {
+) -> Result<(), kube::Error> {
     let namespace = object.metadata.namespace.clone().unwrap_or_default();
     let name = desired.config_map.metadata.name.clone().unwrap_or_default();
     for kind in [Kind::ConfigMap, Kind::Revision] {
@@ -243,7 +261,7 @@ async fn strangers(
             .iter()
             .any(|live| live.kind == kind && live.object.metadata.name.as_deref() == Some(&name));
         if !known {
-            let found = fetch::one(&context.client, &namespace, kind, &name).await?;
+            let found = fetch::one(client, &namespace, kind, &name).await?;
             observed.live.extend(found);
         }
     }
@@ -259,7 +277,7 @@ fn own_revisions(object: &EventSource, observed: &Observed) -> Vec<ControllerRev
 }
 
 /// The newest definition that was rolled out, where one was.
-fn last_good(object: &EventSource, observed: &Observed) -> Option<Good> {
+pub(super) fn last_good(object: &EventSource, observed: &Observed) -> Option<Good> {
     let mut revisions = own_revisions(object, observed);
     revisions.sort_by_key(|revision| std::cmp::Reverse(revision.revision));
     revisions.iter().filter_map(decode).find_map(validate::recall)

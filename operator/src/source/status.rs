@@ -78,6 +78,8 @@ pub struct Outcome {
     pub samples: Option<SamplesStatus>,
     /// How much is in the queue, or why that is not known; none where there is no queue yet.
     pub depths: Option<Result<Depths, String>>,
+    /// The NATS cluster, where it keeps one copy of a message and acknowledges before that is on the disk.
+    pub single_copy_in: Option<String>,
     /// The source is being deleted: why it is still there.
     pub leaving: Option<(Reason, String)>,
 }
@@ -89,7 +91,8 @@ pub fn status(object: &EventSource, outcome: &Outcome, now: Timestamp) -> EventS
     let generation = object.metadata.generation.unwrap_or(0);
     let ready = ready(outcome);
     let is_ready = ready.holds == Some(true);
-    let decided = is_ready || outcome.stalled;
+    // While it is suspended there is no work to wait for.
+    let decided = is_ready || outcome.stalled || (object.spec.suspend && outcome.leaving.is_none());
     let mut conditions = Conditions {
         before: &before.conditions,
         generation,
@@ -118,6 +121,9 @@ pub fn status(object: &EventSource, outcome: &Outcome, now: Timestamp) -> EventS
         ConditionType::DeadLettersPresent,
         &dead_letters(outcome.depths.as_ref()),
     );
+    if let Some(cluster) = &outcome.single_copy_in {
+        conditions.add(ConditionType::DurabilityReduced, &single_copy(cluster));
+    }
     if object.spec.suspend {
         let suspended = Aspect::yes(
             Reason::SuspendedBySpec,
@@ -273,6 +279,17 @@ fn dead_letters(depths: Option<&Result<Depths, String>>) -> Aspect {
             ),
         },
     }
+}
+
+fn single_copy(cluster: &str) -> Aspect {
+    Aspect::yes(
+        Reason::SingleCopy,
+        format!(
+            "a message has one copy, and the server acknowledges it before it is on the disk: a power cut may lose what came in the \
+             last two minutes. Set natsClusters.{cluster}.replicas: 3 in the chart's values, or sync_interval: always at the \
+             server and natsClusters.{cluster}.syncAlways: true"
+        ),
+    )
 }
 
 fn reasons(depth: &Depth) -> String {

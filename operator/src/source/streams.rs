@@ -2,6 +2,7 @@
 
 use mef_crds::{EventSource, Reason};
 use mef_queue::nats::connect::Connection;
+use mef_queue::nats::owner::Owner;
 use mef_queue::nats::streams::{Layout, Storage};
 use mef_queue::nats::{NatsQueue, ProvisionError, provision, remove};
 use mef_queue::{Depth, Lane, Queue, Settings};
@@ -24,6 +25,14 @@ pub fn layout(object: &EventSource) -> Layout {
     let name = object.metadata.name.as_deref().unwrap_or_default();
     let queue_name = object.spec.queue.as_ref().and_then(|queue| queue.name.as_deref());
     Layout::new(namespace, name, queue_name)
+}
+
+/// The mark of a source's streams in this cluster.
+#[must_use]
+pub fn owner(object: &EventSource, cluster: &str) -> Owner {
+    let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
+    let name = object.metadata.name.as_deref().unwrap_or_default();
+    Owner::new(cluster, namespace, name)
 }
 
 /// What the source says about its queue; the rest as everywhere.
@@ -49,6 +58,7 @@ pub fn settings(object: &EventSource) -> Settings {
 pub async fn settle(
     connection: &Connection,
     object: &EventSource,
+    cluster: &str,
     place: &Place<'_>,
 ) -> Result<(), (Reason, String)> {
     up(connection)?;
@@ -56,7 +66,9 @@ pub async fn settle(
         replicas: place.nats.replicas,
         max_bytes: place.nats.max_bytes,
     };
-    let done = provision(connection.client(), &layout(object), &settings(object), storage).await;
+    let owner = owner(object, cluster);
+    let settings = settings(object);
+    let done = provision(connection.client(), &layout(object), &owner, &settings, storage).await;
     match done {
         Ok(_) => Ok(()),
         Err(error @ ProvisionError::Unavailable(_)) => Err((Reason::QueueUnavailable, error.to_string())),
@@ -68,9 +80,10 @@ pub async fn settle(
 ///
 /// # Errors
 /// Why that cannot be known.
-pub async fn measure(connection: &Connection, object: &EventSource) -> Result<Depths, String> {
+pub async fn measure(connection: &Connection, object: &EventSource, cluster: &str) -> Result<Depths, String> {
     up(connection).map_err(|(_, why)| why)?;
-    let queue = NatsQueue::new(connection.clone(), layout(object), settings(object));
+    let queue =
+        NatsQueue::new(connection.clone(), layout(object), settings(object)).of(owner(object, cluster));
     let (events, dead) = futures::join!(queue.depth(Lane::Events), queue.depth(Lane::Dead));
     Ok(Depths {
         events: events.map_err(|error| error.to_string())?,
@@ -78,13 +91,14 @@ pub async fn measure(connection: &Connection, object: &EventSource) -> Result<De
     })
 }
 
-/// Messages in both lanes; none where the streams are not there (any more).
+/// Messages in both lanes; none where the streams are not there (any more), or are not the source's.
 ///
 /// # Errors
 /// Why that cannot be known.
-pub async fn messages(connection: &Connection, object: &EventSource) -> Result<u64, String> {
+pub async fn messages(connection: &Connection, object: &EventSource, cluster: &str) -> Result<u64, String> {
     up(connection).map_err(|(_, why)| why)?;
-    let messages = mef_queue::nats::messages(connection.client(), &layout(object)).await;
+    let owner = owner(object, cluster);
+    let messages = mef_queue::nats::messages(connection.client(), &layout(object), &owner).await;
     messages.map_err(|error| error.to_string())
 }
 
@@ -92,9 +106,9 @@ pub async fn messages(connection: &Connection, object: &EventSource) -> Result<u
 ///
 /// # Errors
 /// Why that was not done.
-pub async fn discard(connection: &Connection, object: &EventSource) -> Result<(), String> {
+pub async fn discard(connection: &Connection, object: &EventSource, cluster: &str) -> Result<(), String> {
     up(connection).map_err(|(_, why)| why)?;
-    let removed = remove(connection.client(), &layout(object)).await;
+    let removed = remove(connection.client(), &layout(object), &owner(object, cluster)).await;
     removed.map_err(|error| error.to_string())
 }
 

@@ -59,6 +59,21 @@ pub struct Place<'a> {
     pub nats: &'a NatsCluster,
 }
 
+impl Place<'_> {
+    /// The name of the NATS cluster.
+    #[must_use]
+    pub fn cluster(&self) -> &str {
+        &self.runtime.queue.nats.cluster
+    }
+
+    /// Whether a power cut of one server may take what was acknowledged: there is one copy, and it is acknowledged before it
+    /// is on the disk. With two copies the other server has it.
+    #[must_use]
+    pub fn single_copy(&self) -> bool {
+        self.nats.replicas == 1 && !self.nats.sync_always
+    }
+}
+
 /// Where a source runs.
 ///
 /// # Errors

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::channel::mpsc::channel;
 use futures::{Stream, StreamExt};
 use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment};
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
@@ -21,17 +22,21 @@ use tokio_util::sync::CancellationToken;
 use super::desired::{MANAGED_BY, SOURCE_LABEL};
 use super::{Error, reconcile};
 use crate::context::Context;
+use crate::depths::Calls;
 
 /// Collects the changes that one apply makes.
 const DEBOUNCE: Duration = Duration::from_millis(200);
 
-/// Looks at every source of a namespace (none: of all) until `shutdown`, then lets looks at work finish. `ready` is told once
-/// the sources were listed.
+/// Calls for a look that may wait.
+const CALLS: usize = 1_024;
+
+/// Looks at every source of a namespace (none: of all) until `shutdown`, then lets looks at work finish. `start` is
+/// given the sources, and a way to have one looked at.
 pub async fn run(
     context: Arc<Context>,
     namespace: Option<String>,
     shutdown: CancellationToken,
-    ready: impl FnOnce(Store<EventSource>),
+    start: impl FnOnce(Store<EventSource>, Calls),
 ) {
     let client = context.client.clone();
     let sources: Api<EventSource> = scoped(&client, namespace.as_deref());
@@ -53,6 +58,7 @@ pub async fn run(
         .debounce(DEBOUNCE)
         .concurrency(limits.concurrency);
     let names = reader.clone();
+    let (calls, called) = channel(CALLS);
     let controller = Controller::for_stream(own, reader.clone())
         .with_config(config)
         .owns_stream(children::<Deployment>(&client, namespace.as_deref()))
@@ -65,8 +71,9 @@ pub async fn run(
         .watches_stream(config_maps(&client, namespace.as_deref()), move |config_map| {
             concerned(&names, &config_map)
         })
+        .reconcile_on(called)
         .graceful_shutdown_on(async move { shutdown.cancelled().await });
-    ready(reader);
+    start(reader, calls);
     controller
         .run(reconcile, error_policy, context)
         .for_each(async |result| {

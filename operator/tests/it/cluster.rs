@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use mef_e2e::{ApiServer, Kubectl, repository};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use mef_e2e::{ApiServer, Kubectl, Request, repository};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -21,6 +22,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// What the tests' sources verify with.
 pub(crate) const SECRET: &str = "the-secret-of-the-sample-source";
 
+/// The account that the chart gives its role to.
+pub(crate) const OPERATOR: &str = "system:serviceaccount:mef-system:mef";
+
 pub(crate) struct Cluster {
     // In this order: the operator goes first.
     operator: Option<Child>,
@@ -29,23 +33,31 @@ pub(crate) struct Cluster {
     folder: TempDir,
     /// The test's own; its operator watches no other.
     pub(crate) namespace: String,
+    /// Of the chart, beside the way to the nats-server.
+    values: Value,
 }
 
 /// The API server of all tests that run at the time. It ends with the last of them.
-fn api_server() -> Arc<ApiServer> {
+pub(crate) fn api_server() -> Arc<ApiServer> {
     static SHARED: Mutex<Weak<ApiServer>> = Mutex::new(Weak::new());
     let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(api) = shared.upgrade() {
         return api;
     }
-    let api = Arc::new(ApiServer::start().expect("an API server"));
-    install(&api);
+    let api = own_api_server();
     *shared = Arc::downgrade(&api);
     api
 }
 
+/// An API server that no other test sees, for those that restart or read all of it.
+pub(crate) fn own_api_server() -> Arc<ApiServer> {
+    let api = Arc::new(ApiServer::start().expect("an API server"));
+    install(&api);
+    api
+}
+
 /// Renders the chart with helm.
-fn chart(values: &Value) -> String {
+pub(crate) fn chart(values: &Value) -> String {
     let script = repository().join("tests/bed/helm/fetch");
     let fetched = Command::new(script).output().expect("the script runs");
     assert!(
@@ -96,20 +108,39 @@ impl Drop for Cluster {
         self.stop_operator();
         if thread::panicking() {
             println!("the operator's log:\n{}", self.log());
+            return;
         }
+        // The chart's role is enough for whatever a test has the operator do.
+        let denied: Vec<_> = self
+            .requests()
+            .into_iter()
+            .filter(|request| request.forbidden)
+            .collect();
+        assert!(denied.is_empty(), "the operator was denied {denied:#?}");
     }
 }
 
 impl Cluster {
     /// A namespace with a Secret, a nats-server, and a running operator.
     pub(crate) fn start() -> Self {
+        Self::start_with(json!({}))
+    }
+
+    /// The same, with other values of the chart.
+    pub(crate) fn start_with(values: Value) -> Self {
+        Self::start_on(api_server(), values)
+    }
+
+    /// The same, at this API server.
+    pub(crate) fn start_on(api: Arc<ApiServer>, values: Value) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let mut cluster = Self {
             operator: None,
-            api: api_server(),
+            api,
             nats: NatsServer::start(""),
             folder: tempfile::tempdir().expect("a folder"),
             namespace: format!("team-{}", NUMBER.fetch_add(1, Ordering::Relaxed)),
+            values,
         };
         let namespace = cluster.namespace.clone();
         cluster.ok(&["create", "namespace", &namespace], "");
@@ -119,11 +150,17 @@ impl Cluster {
     }
 
     pub(crate) fn start_operator(&mut self) {
-        let values = json!({
+        self.operator = Some(self.spawn_operator());
+    }
+
+    /// One more operator beside the first, until it is killed.
+    pub(crate) fn spawn_operator(&self) -> Child {
+        let mut values = json!({
             "natsClusters": {"main": {"url": self.nats.url()}},
             "limits": {"depthSeconds": 1},
             "watchNamespaces": [self.namespace],
         });
+        merge(&mut values, &self.values);
         let path = self.folder.path().join("operator.yaml");
         fs::write(&path, configuration(&chart(&values))).expect("a writable folder");
         let kubeconfig = self.folder.path().join("kubeconfig");
@@ -143,7 +180,29 @@ impl Cluster {
             .env("NO_PROXY", "*")
             .stderr(log)
             .spawn();
-        self.operator = Some(child.expect("the operator starts"));
+        child.expect("the operator starts")
+    }
+
+    /// The operator's process.
+    pub(crate) fn operator_id(&self) -> u32 {
+        self.operator.as_ref().expect("it runs").id()
+    }
+
+    /// The file the operator is configured with.
+    pub(crate) fn operator_config(&self) -> std::path::PathBuf {
+        self.folder.path().join("operator.yaml")
+    }
+
+    pub(crate) fn api(&self) -> &ApiServer {
+        &self.api
+    }
+
+    /// What the operator asked of the API server in this namespace, oldest first.
+    pub(crate) fn requests(&self) -> Vec<Request> {
+        let requests = self.api.requests(&self.namespace).into_iter();
+        requests
+            .filter(|request| request.user == OPERATOR && request.namespace == self.namespace)
+            .collect()
     }
 
     /// Kills it: it must be able to go on from anywhere.
@@ -285,8 +344,32 @@ fn configuration(rendered: &str) -> String {
 fn as_operator(api: &ApiServer) -> String {
     let text = fs::read_to_string(api.kubeconfig()).expect("a kubeconfig");
     let mut config: Value = serde_json::from_str(&text).expect("JSON");
-    config["users"][0]["user"]["as"] = json!("system:serviceaccount:mef-system:mef");
+    config["users"][0]["user"]["as"] = json!(OPERATOR);
     config.to_string()
+}
+
+/// The way to the API server for a client in this process; in somebody's name, or an administrator's.
+pub(crate) async fn client_config(api: &ApiServer, name: Option<&str>) -> kube::Config {
+    let text = fs::read_to_string(api.kubeconfig()).expect("a kubeconfig");
+    let mut config: Value = serde_json::from_str(&text).expect("JSON");
+    if let Some(name) = name {
+        config["users"][0]["user"]["as"] = json!(name);
+    }
+    let config = Kubeconfig::from_yaml(&config.to_string()).expect("a kubeconfig");
+    let config = kube::Config::from_custom_kubeconfig(config, &KubeConfigOptions::default()).await;
+    config.expect("a usable kubeconfig")
+}
+
+/// Lays values over others, as Helm does.
+pub(crate) fn merge(values: &mut Value, others: &Value) {
+    match (values, others) {
+        (Value::Object(values), Value::Object(others)) => {
+            for (key, other) in others {
+                merge(values.entry(key).or_insert(Value::Null), other);
+            }
+        }
+        (values, others) => *values = others.clone(),
+    }
 }
 
 /// The least source with a runtime.

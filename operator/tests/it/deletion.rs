@@ -133,3 +133,57 @@ async fn depths_and_reasons_reach_the_status() {
         "dead letters do not make it unready"
     );
 }
+
+/// Reads the one event there is.
+async fn read(cluster: &Cluster, context: &Context) {
+    let name = QueueNames::of(&cluster.namespace, "sample").events;
+    let stream = context.get_stream(&name).await.unwrap();
+    stream.delete_message(1).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_namespace_that_goes_takes_the_pods_and_waits_for_the_reader() {
+    let cluster = Cluster::start();
+    cluster.ready("sample", |_| {});
+    let context = jetstream(&cluster).await;
+    publish(&cluster, &context).await;
+    cluster.ok(&["delete", "namespace", &cluster.namespace, "--wait=false"], "");
+    // The namespace controller deletes what is in it; the Service may go before the source.
+    cluster.ok(&["delete", "service", "mef-sample"], "");
+    delete(&cluster);
+    let message = cluster.until("sample", "Ready", "False", "DeletionBlocked");
+    assert!(message.contains("nothing new is taken"), "{message}");
+    assert!(cluster.get("deployment", "mef-sample").is_null());
+    assert!(
+        cluster.get("service", "mef-sample").is_null(),
+        "nothing is made again"
+    );
+    read(&cluster, &context).await;
+    is_gone(&cluster, &context).await;
+}
+
+#[tokio::test]
+async fn foreground_deletion_is_no_fight_with_the_garbage_collector() {
+    let cluster = Cluster::start();
+    cluster.ready("sample", |_| {});
+    let context = jetstream(&cluster).await;
+    publish(&cluster, &context).await;
+    cluster.ok(
+        &[
+            "delete",
+            "evsrc",
+            "sample",
+            "--cascade=foreground",
+            "--wait=false",
+        ],
+        "",
+    );
+    cluster.until("sample", "Ready", "False", "DeletionBlocked");
+    assert!(cluster.get("deployment", "mef-sample").is_null());
+    read(&cluster, &context).await;
+    cluster.eventually("our finalizer gone", || {
+        cluster.get("evsrc", "sample")["metadata"]["finalizers"] == json!(["foregroundDeletion"])
+    });
+    let name = QueueNames::of(&cluster.namespace, "sample").events;
+    assert!(context.get_stream(&name).await.is_err());
+}

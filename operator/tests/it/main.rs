@@ -8,14 +8,25 @@
     reason = "functions of tests, which clippy takes for others"
 )]
 
+mod bad_days;
+mod churn;
 mod cluster;
+mod clusters;
 mod commands;
+mod crash;
 mod deletion;
 mod golden;
+mod kstatus;
+mod kubelet;
 mod last_good;
 mod letters;
 #[path = "../../../tests/bed/nats/server.rs"]
 mod nats_server;
+mod permissions;
+mod plan;
 mod provisioning;
 mod refusals;
 mod replays;
+mod rest;
+mod scale;
+mod snapshot;

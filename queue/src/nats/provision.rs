@@ -10,6 +10,7 @@ use async_nats::jetstream::context::{Context, ContextBuilder, GetStreamErrorKind
 use async_nats::jetstream::stream::{Config, Info};
 
 use super::ANSWER_WITHIN;
+use super::owner::{Marks, Owner};
 use super::streams::{self, CONSUMER, Difference, Layout, Storage, Verdict};
 use crate::{Lane, Settings};
 
@@ -27,14 +28,16 @@ pub struct Provisioned {
 pub enum ProvisionError {
     /// A stream of this name is somebody else's.
     #[error(
-        "the stream {stream:?} exists and belongs to {}; nothing was changed: choose another spec.queue.name or remove the stream",
-        owner.as_deref().unwrap_or("somebody who left no mark")
+        "the stream {stream:?} exists and belongs to {found}, not to {owner}; nothing was changed: {}",
+        way_out(owner, found)
     )]
     Foreign {
         /// The stream.
         stream: String,
-        /// The owner it names.
-        owner: Option<String>,
+        /// Whose it should be.
+        owner: Owner,
+        /// Whose it says it is.
+        found: Marks,
     },
     /// The stream was changed by hand, or cannot become what the source asks for without losing what is in it.
     #[error(
@@ -60,6 +63,17 @@ pub enum ProvisionError {
     Unavailable(String),
 }
 
+/// Subjects carry namespace and name, so two clusters with one source cannot both keep it in one account.
+fn way_out(owner: &Owner, found: &Marks) -> &'static str {
+    match &found.cluster {
+        Some(cluster) if cluster != owner.cluster() && found.source.as_deref() == Some(owner.source()) => {
+            "give each cluster a NATS account of its own, or, where this cluster takes the place of that one, set clusterId in \
+             the chart's values to its identity"
+        }
+        _ => "choose another spec.queue.name or remove the stream",
+    }
+}
+
 fn list(differences: &[Difference]) -> String {
     let texts: Vec<_> = differences.iter().map(Difference::to_string).collect();
     texts.join("; ")
@@ -72,20 +86,26 @@ fn list(differences: &[Difference]) -> String {
 pub async fn provision(
     client: &Client,
     layout: &Layout,
+    owner: &Owner,
     settings: &Settings,
     storage: Storage,
 ) -> Result<Provisioned, ProvisionError> {
     let context = context(client);
     let mut done = Provisioned::default();
     for lane in [Lane::Events, Lane::Dead] {
-        let expected = streams::stream(layout, lane, settings, storage);
-        settle(&context, expected, &mut done).await?;
+        let expected = streams::stream(layout, owner, lane, settings, storage);
+        settle(&context, owner, expected, &mut done).await?;
     }
     settle_consumer(&context, layout, streams::consumer(settings)).await?;
     Ok(done)
 }
 
-async fn settle(context: &Context, expected: Config, done: &mut Provisioned) -> Result<(), ProvisionError> {
+async fn settle(
+    context: &Context,
+    owner: &Owner,
+    expected: Config,
+    done: &mut Provisioned,
+) -> Result<(), ProvisionError> {
     let stream = expected.name.clone();
     let Some(Info { config: found, .. }) = look(context, &stream).await? else {
         context
@@ -95,7 +115,7 @@ async fn settle(context: &Context, expected: Config, done: &mut Provisioned) -> 
         done.created.push(stream);
         return Ok(());
     };
-    match streams::judge(&expected, &found) {
+    match streams::judge(&expected, owner, &found) {
         Verdict::Equal => Ok(()),
         Verdict::Update => {
             // What the server or its administrator set beside our fields stays.
@@ -119,7 +139,11 @@ async fn settle(context: &Context, expected: Config, done: &mut Provisioned) -> 
             done.updated.push(stream);
             Ok(())
         }
-        Verdict::Foreign { owner } => Err(ProvisionError::Foreign { stream, owner }),
+        Verdict::Foreign(found) => Err(ProvisionError::Foreign {
+            stream,
+            owner: owner.clone(),
+            found,
+        }),
         Verdict::Differs(differences) => Err(ProvisionError::Differs { stream, differences }),
     }
 }
@@ -157,13 +181,12 @@ async fn settle_consumer(
 ///
 /// # Errors
 /// [`ProvisionError::Unavailable`].
-pub async fn remove(client: &Client, layout: &Layout) -> Result<(), ProvisionError> {
+pub async fn remove(client: &Client, layout: &Layout, owner: &Owner) -> Result<(), ProvisionError> {
     let context = context(client);
     for lane in [Lane::Events, Lane::Dead] {
         let stream = layout.stream(lane);
         let found = look(&context, stream).await?;
-        let owner = found.and_then(|found| found.config.metadata.get(streams::OWNER).cloned());
-        if owner.as_deref() == Some(layout.owner()) {
+        if found.is_some_and(|found| owner.owns(&found.config)) {
             context
                 .delete_stream(stream)
                 .await
@@ -177,12 +200,12 @@ pub async fn remove(client: &Client, layout: &Layout) -> Result<(), ProvisionErr
 ///
 /// # Errors
 /// [`ProvisionError::Unavailable`].
-pub async fn messages(client: &Client, layout: &Layout) -> Result<u64, ProvisionError> {
+pub async fn messages(client: &Client, layout: &Layout, owner: &Owner) -> Result<u64, ProvisionError> {
     let context = context(client);
     let mut messages = 0;
     for lane in [Lane::Events, Lane::Dead] {
         if let Some(info) = look(&context, layout.stream(lane)).await?
-            && info.config.metadata.get(streams::OWNER).map(String::as_str) == Some(layout.owner())
+            && owner.owns(&info.config)
         {
             messages += info.state.messages;
         }

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use futures::TryStreamExt;
 use jiff::Timestamp;
 
+use super::owner::Marks;
 use super::streams::CONSUMER;
 use super::{ANSWER_WITHIN, NatsQueue};
 use crate::{Delivery, Depth, Lane, QueueError};
@@ -143,10 +144,20 @@ impl NatsQueue {
             return Err(QueueError::Unavailable(why));
         }
         let name = self.layout.stream(lane);
-        self.context
+        let stream = self
+            .context
             .get_stream(name)
             .await
-            .map_err(|error| QueueError::Unavailable(format!("stream {name:?}: {error}")))
+            .map_err(|error| QueueError::Unavailable(format!("stream {name:?}: {error}")))?;
+        match &self.owner {
+            Some(owner) if !owner.owns(&stream.cached_info().config) => {
+                let found = Marks::of(&stream.cached_info().config);
+                Err(QueueError::Unavailable(format!(
+                    "the stream {name:?} belongs to {found}, not to {owner}"
+                )))
+            }
+            _ => Ok(stream),
+        }
     }
 
     /// Waits until the server has taken the acknowledgement, or a delete could be lost unseen.

@@ -1,21 +1,19 @@
 //! What a source's streams and their consumer must look like, and what of a stream differs from it. Pure: settings in,
 //! configurations and differences out.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
 use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType};
 use ring::digest::{SHA256, digest};
 
+use super::owner::{Marks, Owner};
 use crate::name::QueueNames;
 use crate::{Lane, REASON, Settings};
 
 /// The durable consumer that the SIEM pulls from.
 pub const CONSUMER: &str = "siem";
 
-/// Metadata key of `namespace/name` of the source a stream belongs to.
-pub const OWNER: &str = "mef-source";
 /// Metadata key of the digest of what we set, so that a change by hand shows.
 pub const APPLIED: &str = "mef-applied";
 
@@ -27,7 +25,6 @@ const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
 /// The names of one source in JetStream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
-    owner: String,
     names: QueueNames,
     subjects: String,
 }
@@ -37,7 +34,6 @@ impl Layout {
     #[must_use]
     pub fn new(namespace: &str, name: &str, queue_name: Option<&str>) -> Self {
         Self {
-            owner: format!("{namespace}/{name}"),
             names: queue_name.map_or_else(|| QueueNames::of(namespace, name), QueueNames::chosen),
             subjects: format!("mef.{namespace}.{name}"),
         }
@@ -73,12 +69,6 @@ impl Layout {
     pub(super) fn reason<'s>(&self, subject: &'s str) -> Option<&'s str> {
         subject.strip_prefix(&self.subjects)?.strip_prefix(".dead.")
     }
-
-    /// Whose streams they are: `namespace/name`.
-    #[must_use]
-    pub fn owner(&self) -> &str {
-        &self.owner
-    }
 }
 
 /// What the operator of the NATS cluster decides for every source.
@@ -101,14 +91,14 @@ impl Default for Storage {
 
 /// A lane's stream as it must be.
 #[must_use]
-pub fn stream(layout: &Layout, lane: Lane, settings: &Settings, storage: Storage) -> Config {
+pub fn stream(layout: &Layout, owner: &Owner, lane: Lane, settings: &Settings, storage: Storage) -> Config {
     let (retention, age) = match lane {
         Lane::Events => (RetentionPolicy::WorkQueue, settings.retention),
         Lane::Dead => (RetentionPolicy::Limits, settings.dead_retention),
     };
     let mut config = Config {
         name: layout.stream(lane).to_owned(),
-        description: Some(format!("events of the source {}", layout.owner())),
+        description: Some(format!("events of the source {}", owner.source())),
         subjects: vec![layout.subjects(lane)],
         retention,
         // Full means: senders are told, and repeat. Old messages are never dropped for new ones.
@@ -125,10 +115,8 @@ pub fn stream(layout: &Layout, lane: Lane, settings: &Settings, storage: Storage
         ..Config::default()
     };
     let digest = digest_of(&config);
-    config.metadata = HashMap::from([
-        (OWNER.to_owned(), layout.owner().to_owned()),
-        (APPLIED.to_owned(), digest),
-    ]);
+    config.metadata = owner.mark();
+    config.metadata.insert(APPLIED.to_owned(), digest);
     config
 }
 
@@ -165,23 +153,17 @@ pub enum Verdict {
     Equal,
     /// It is ours, unchanged since we set it, and the source asks for something else now.
     Update,
-    /// It belongs to somebody else: it carries no mark of ours, or that of another source.
-    Foreign {
-        /// The owner it names, if any.
-        owner: Option<String>,
-    },
+    /// It belongs to somebody else: it carries no mark of ours, or that of another source, or that of another cluster.
+    Foreign(Marks),
     /// It is ours and was changed by hand, or would have to be made anew.
     Differs(Vec<Difference>),
 }
 
 /// Judges a stream that exists against what it must be.
 #[must_use]
-pub fn judge(expected: &Config, found: &Config) -> Verdict {
-    let owner = found.metadata.get(OWNER);
-    if owner != expected.metadata.get(OWNER) {
-        return Verdict::Foreign {
-            owner: owner.cloned(),
-        };
+pub fn judge(expected: &Config, owner: &Owner, found: &Config) -> Verdict {
+    if !owner.owns(found) {
+        return Verdict::Foreign(Marks::of(found));
     }
     let differences = differences(expected, found);
     if differences.is_empty() {
@@ -199,7 +181,9 @@ pub fn judge(expected: &Config, found: &Config) -> Verdict {
     }
 }
 
-fn differences(expected: &Config, found: &Config) -> Vec<Difference> {
+/// The fields we set in which two streams differ.
+#[must_use]
+pub fn differences(expected: &Config, found: &Config) -> Vec<Difference> {
     facts(expected)
         .into_iter()
         .zip(facts(found))
@@ -271,9 +255,21 @@ pub(super) fn reason_word(attributes: &std::collections::BTreeMap<String, String
 mod tests {
     use super::*;
 
-    fn expected() -> Config {
+    fn owner() -> Owner {
+        Owner::new("one", "security", "zoom")
+    }
+
+    fn wanted(settings: &Settings) -> Config {
         let layout = Layout::new("security", "zoom", None);
-        stream(&layout, Lane::Events, &Settings::default(), Storage::default())
+        stream(&layout, &owner(), Lane::Events, settings, Storage::default())
+    }
+
+    fn expected() -> Config {
+        wanted(&Settings::default())
+    }
+
+    fn judge(expected: &Config, found: &Config) -> Verdict {
+        super::judge(expected, &owner(), found)
     }
 
     #[test]
@@ -283,13 +279,11 @@ mod tests {
 
     #[test]
     fn another_retention_in_the_source_updates_the_stream() {
-        let layout = Layout::new("security", "zoom", None);
         let settings = Settings {
             retention: Duration::from_secs(3_600),
             ..Settings::default()
         };
-        let wanted = stream(&layout, Lane::Events, &settings, Storage::default());
-        assert_eq!(judge(&wanted, &expected()), Verdict::Update);
+        assert_eq!(judge(&wanted(&settings), &expected()), Verdict::Update);
     }
 
     #[test]
@@ -303,13 +297,17 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_without_our_mark_or_of_another_source_is_foreign() {
+    fn a_stream_without_our_mark_or_of_another_source_or_cluster_is_foreign() {
         let mut found = expected();
         found.metadata.clear();
-        assert_eq!(judge(&expected(), &found), Verdict::Foreign { owner: None });
-        found.metadata.insert(OWNER.to_owned(), "other/zoom".to_owned());
-        let owner = Some("other/zoom".to_owned());
-        assert_eq!(judge(&expected(), &found), Verdict::Foreign { owner });
+        assert_eq!(judge(&expected(), &found), Verdict::Foreign(Marks::default()));
+        for other in [
+            Owner::new("one", "other", "zoom"),
+            Owner::new("two", "security", "zoom"),
+        ] {
+            found.metadata.extend(other.mark());
+            assert_eq!(judge(&expected(), &found), Verdict::Foreign(Marks::of(&found)));
+        }
     }
 
     #[test]

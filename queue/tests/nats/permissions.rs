@@ -7,7 +7,7 @@ use mef_queue::nats::streams::{Layout, Storage};
 use mef_queue::{Lane, Queue, SendError, Settings};
 
 use crate::server::NatsServer;
-use crate::support::{client, connected, event, send};
+use crate::support::{client, connected, event, owner, send};
 
 /// The configuration of `docs/pull.md`: an operator, and a receiver that may only publish.
 fn users(receiver_password: &str) -> String {
@@ -33,6 +33,7 @@ async fn streams(server: &NatsServer) -> Layout {
     let made = provision(
         operator.client(),
         &layout,
+        &owner(),
         &Settings::default(),
         Storage::default(),
     )

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use async_nats::jetstream::stream::{Config, DiscardPolicy};
 use async_nats::jetstream::{self, Context};
+use mef_queue::nats::owner::{Marks, Owner};
 use mef_queue::nats::streams::Storage;
-use mef_queue::nats::{ProvisionError, provision, remove};
-use mef_queue::{Lane, Settings};
+use mef_queue::nats::{ProvisionError, messages, provision, remove};
+use mef_queue::{Lane, Queue, Settings};
 
-use crate::support::{Bench, all, event, send};
+use crate::support::{Bench, all, event, owner, send};
 
 async fn config(context: &Context, name: &str) -> Config {
     let stream = context.get_stream(name).await.unwrap();
@@ -22,6 +23,7 @@ async fn a_second_look_changes_nothing() {
     let made = provision(
         bench.connection.client(),
         &bench.layout,
+        &owner(),
         &settings,
         Storage::default(),
     )
@@ -32,6 +34,7 @@ async fn a_second_look_changes_nothing() {
     let again = provision(
         bench.connection.client(),
         &bench.layout,
+        &owner(),
         &settings,
         Storage::default(),
     )
@@ -52,6 +55,7 @@ async fn another_retention_reaches_the_stream_and_its_messages_stay() {
     let changed = provision(
         bench.connection.client(),
         &bench.layout,
+        &owner(),
         &settings,
         Storage::default(),
     )
@@ -89,21 +93,53 @@ async fn a_foreign_stream_of_our_name_is_left_alone_and_named() {
     let result = provision(
         bench.connection.client(),
         &bench.layout,
+        &owner(),
         &Settings::default(),
         Storage::default(),
     )
     .await;
     assert!(
-        matches!(result, Err(ProvisionError::Foreign { owner: None, .. })),
+        matches!(&result, Err(ProvisionError::Foreign { found, .. }) if *found == Marks::default()),
         "{result:?}"
     );
-    remove(bench.connection.client(), &bench.layout).await.unwrap();
+    remove(bench.connection.client(), &bench.layout, &owner())
+        .await
+        .unwrap();
     let mut stream = context
         .get_stream(bench.layout.stream(Lane::Events))
         .await
         .unwrap();
     assert_eq!(stream.cached_info().config, before);
     assert_eq!(stream.info().await.unwrap().state.messages, 1);
+}
+
+/// Two clusters that share an account, each with the source of one Git repository.
+#[tokio::test]
+async fn the_same_source_of_another_cluster_gets_its_own_streams_or_none() {
+    let bench = Bench::new().await;
+    send(&bench.queue(), Lane::Events, event("one", "{}")).await;
+    let context = jetstream::new(bench.connection.client().clone());
+    let before = config(&context, bench.layout.stream(Lane::Events)).await;
+    let other = Owner::new("another-cluster", "security", "sample");
+    let client = bench.connection.client();
+    let settings = Settings {
+        retention: Duration::from_secs(3_600),
+        ..Settings::default()
+    };
+    let result = provision(client, &bench.layout, &other, &settings, Storage::default()).await;
+    let error = result.expect_err("they belong to the other cluster").to_string();
+    for words in ["\"a-cluster\"", "\"another-cluster\"", "clusterId"] {
+        assert!(error.contains(words), "{error}");
+    }
+    let read = bench.queue().of(other.clone()).depth(Lane::Events).await;
+    let error = read.expect_err("it is not its own to read").to_string();
+    assert!(error.contains("a-cluster"), "{error}");
+    assert_eq!(messages(client, &bench.layout, &other).await.unwrap(), 0);
+    remove(client, &bench.layout, &other).await.unwrap();
+    assert_eq!(config(&context, bench.layout.stream(Lane::Events)).await, before);
+    assert_eq!(messages(client, &bench.layout, &owner()).await.unwrap(), 1);
+    let own = bench.queue().of(owner()).depth(Lane::Events).await.unwrap();
+    assert_eq!(own.ready, 1);
 }
 
 #[tokio::test]
@@ -116,6 +152,7 @@ async fn a_stream_changed_by_hand_is_shown_with_both_values_and_not_set_back() {
     let result = provision(
         bench.connection.client(),
         &bench.layout,
+        &owner(),
         &Settings::default(),
         Storage::default(),
     )
@@ -139,6 +176,7 @@ async fn subjects_of_another_stream_are_told() {
     let result = provision(
         bench.connection.client(),
         &bench.layout,
+        &owner(),
         &Settings::default(),
         Storage::default(),
     )
@@ -160,6 +198,7 @@ async fn a_stream_deleted_by_hand_is_made_again() {
     let made = provision(
         bench.connection.client(),
         &bench.layout,
+        &owner(),
         &Settings::default(),
         Storage::default(),
     )
@@ -171,7 +210,9 @@ async fn a_stream_deleted_by_hand_is_made_again() {
 async fn removing_takes_both_streams_and_may_be_repeated() {
     let bench = Bench::new().await;
     for _ in 0..2 {
-        remove(bench.connection.client(), &bench.layout).await.unwrap();
+        remove(bench.connection.client(), &bench.layout, &owner())
+            .await
+            .unwrap();
     }
     let context = jetstream::new(bench.connection.client().clone());
     assert!(

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use mef_queue::nats::connect::{Connection, Server, connect};
+use mef_queue::nats::owner::Owner;
 use mef_queue::nats::streams::{Layout, Storage};
 use mef_queue::nats::{NatsQueue, provision};
 use mef_queue::{Delivery, EVENT_ID, Lane, Outgoing, Queue, REASON, Settings};
@@ -42,6 +43,7 @@ impl Bench {
         let made = provision(
             self.connection.client(),
             &self.layout,
+            &owner(),
             &Settings::default(),
             Storage::default(),
         )
@@ -52,6 +54,11 @@ impl Bench {
     pub(crate) fn queue(&self) -> NatsQueue {
         NatsQueue::new(self.connection.clone(), self.layout.clone(), Settings::default())
     }
+}
+
+/// Whose the streams of the bench are.
+pub(crate) fn owner() -> Owner {
+    Owner::new("a-cluster", "security", "sample")
 }
 
 /// A connection that is there.

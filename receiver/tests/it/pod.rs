@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 
 use mef_pipeline::source::Source;
 use mef_queue::nats::connect::{Connection, Server, connect};
+use mef_queue::nats::owner::Owner;
 use mef_queue::nats::streams::{Layout, Storage};
 use mef_queue::nats::{NatsQueue, provision};
 use mef_queue::{Delivery, Lane, Queue, Settings};
@@ -66,7 +67,15 @@ impl Bench {
         bench.write_definition("definition.json");
         bench.write_secret(TOKEN);
         let (layout, settings) = (bench.layout(), Settings::default());
-        let made = provision(bench.connection.client(), &layout, &settings, Storage::default()).await;
+        let owner = Owner::new("a-cluster", "security", "sample");
+        let made = provision(
+            bench.connection.client(),
+            &layout,
+            &owner,
+            &settings,
+            Storage::default(),
+        )
+        .await;
         made.expect("streams");
         bench
     }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use mef_queue::file::FileQueue;
 use mef_queue::nats::connect::{Server, connect};
+use mef_queue::nats::owner::Owner;
 use mef_queue::nats::streams::{Layout, Storage};
 use mef_queue::nats::{NatsQueue, provision};
 use mef_queue::{Queue, Settings};
@@ -29,8 +30,16 @@ impl Bed {
         let server = NatsServer::start("");
         let connection = connected(&server.url()).await;
         let (layout, settings) = (layout(), Settings::default());
-        let made = provision(connection.client(), &layout, &settings, Storage::default());
-        made.await.expect("streams");
+        let owner = Owner::new("a-cluster", "default", "okta");
+        let made = provision(
+            connection.client(),
+            &layout,
+            &owner,
+            &settings,
+            Storage::default(),
+        )
+        .await;
+        made.expect("streams");
         Self::Nats(Box::new(server))
     }
 

@@ -7,6 +7,7 @@ use std::io::Write;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,8 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ring::rand::{SecureRandom, SystemRandom};
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
 use tempfile::TempDir;
+
+use crate::audit::{self, Request};
 
 /// How long the API server may take to be ready. Three seconds on an idle machine.
 const READY_WITHIN: Duration = Duration::from_secs(180);
@@ -28,10 +31,12 @@ const P256_PUBLIC_KEY_PREFIX: &[u8] = &[
 /// A running API server. Dropping it stops both processes, also when a test panics.
 pub struct ApiServer {
     // In this order: the API server goes before its etcd, the folder last.
-    _api: Running,
+    api: Mutex<Running>,
     _etcd: Running,
     folder: TempDir,
     assets: PathBuf,
+    /// Of etcd for clients, and of the API server.
+    ports: (u16, u16),
 }
 
 /// What a run of `kubectl` gave.
@@ -73,14 +78,62 @@ impl ApiServer {
         let token = write_credentials(path);
         let api = start_api_server(&assets, path, client, secure);
         write_kubeconfig(path, secure, &token);
-        let mut server = Self {
-            _api: api,
+        let server = Self {
+            api: Mutex::new(api),
             _etcd: etcd,
             folder,
             assets,
+            ports: (client, secure),
         };
         server.wait_until_ready();
         Ok(server)
+    }
+
+    /// Kills the API server; etcd keeps what it holds.
+    pub fn kill(&self) {
+        let mut api = self.running();
+        // It may have ended by itself; there is nothing to do then.
+        let _ = api.0.kill();
+        let _ = api.0.wait();
+    }
+
+    /// Starts it again after [`ApiServer::kill`], at the same address, and waits until it is ready. It has forgotten what
+    /// changed before: a watch that goes on from there is answered 410.
+    pub fn run_again(&self) {
+        let (etcd, secure) = self.ports;
+        *self.running() = start_api_server(&self.assets, self.folder.path(), etcd, secure);
+        self.wait_until_ready();
+    }
+
+    /// Has etcd forget every change so far, as it does by itself every five minutes: what is there stays, and a watch that
+    /// goes on from an older one is answered 410.
+    ///
+    /// # Panics
+    /// When etcd does not do it.
+    pub fn forget(&self) {
+        let ask = |path: &str, body: serde_json::Value| -> serde_json::Value {
+            let url = format!("http://127.0.0.1:{}/v3/kv/{path}", self.ports.0);
+            let answer = ureq::post(&url).send(body.to_string());
+            let text = answer.and_then(|mut answer| answer.body_mut().read_to_string());
+            serde_json::from_str(&text.expect("etcd answers")).expect("JSON")
+        };
+        let found = ask("range", serde_json::json!({"key": "AA=="}));
+        let revision = &found["header"]["revision"];
+        ask(
+            "compaction",
+            serde_json::json!({"revision": revision, "physical": true}),
+        );
+    }
+
+    /// Every answered request so far whose record holds a word, as a name of a user or a namespace, oldest first: the
+    /// server's audit log.
+    #[must_use]
+    pub fn requests(&self, word: &str) -> Vec<Request> {
+        audit::read(&self.folder.path().join(audit::LOG), word)
+    }
+
+    fn running(&self) -> MutexGuard<'_, Running> {
+        self.api.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Runs `kubectl` as an administrator, with text on its standard input.
@@ -122,14 +175,14 @@ impl ApiServer {
         command
     }
 
-    fn wait_until_ready(&mut self) {
+    fn wait_until_ready(&self) {
         let deadline = Instant::now() + READY_WITHIN;
         loop {
             let answer = self.kubectl(&["get", "--raw", "/readyz", "--request-timeout=5s"], "");
             if answer.succeeded {
                 return;
             }
-            let ended = self._api.0.try_wait().expect("its state can be asked for");
+            let ended = self.running().0.try_wait().expect("its state can be asked for");
             assert!(
                 ended.is_none() && Instant::now() < deadline,
                 "the API server is not ready ({ended:?}): {}\n{}",
@@ -192,8 +245,13 @@ fn start_etcd(assets: &Path, folder: &Path, client: u16, peer: u16) -> Running {
 
 fn start_api_server(assets: &Path, folder: &Path, etcd: u16, secure: u16) -> Running {
     let file = |name: &str| folder.join(name).display().to_string();
+    fs::write(folder.join("audit-policy.yaml"), audit::POLICY).expect("a policy");
     let mut command = Command::new(assets.join("kube-apiserver"));
     command
+        .arg(format!("--audit-policy-file={}", file("audit-policy.yaml")))
+        .arg(format!("--audit-log-path={}", file(audit::LOG)))
+        // Never rotated: a test reads all of it.
+        .arg("--audit-log-maxsize=4000")
         .arg(format!("--etcd-servers=http://127.0.0.1:{etcd}"))
         .arg("--bind-address=127.0.0.1")
         .arg(format!("--secure-port={secure}"))
@@ -214,7 +272,8 @@ fn start_api_server(assets: &Path, folder: &Path, etcd: u16, secure: u16) -> Run
 }
 
 fn spawn(mut command: Command, log: &Path) -> Running {
-    let file = fs::File::create(log).expect("a log file");
+    let file = fs::File::options().create(true).append(true).open(log);
+    let file = file.expect("a log file");
     let child = command
         .stdin(Stdio::null())
         .stdout(file.try_clone().expect("a second handle"))

@@ -11,6 +11,7 @@
 )]
 
 mod apiserver;
+mod audit;
 mod browser;
 mod dev;
 mod mef;
@@ -19,6 +20,7 @@ mod skip;
 mod zoom;
 
 pub use apiserver::{ApiServer, Kubectl};
+pub use audit::Request;
 pub use browser::{Browser, NoBrowser, Scheme, key};
 pub use dev::{Answer, Dev, post};
 pub use mef::{Run, mef, mef_binary, repository};

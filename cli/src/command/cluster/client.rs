@@ -70,6 +70,16 @@ pub(in crate::command) fn block_on<T>(work: impl Future<Output = Outcome<T>>) ->
 }
 
 impl Connected {
+    /// For what has no method here.
+    pub(super) fn client(&self) -> Client {
+        self.client.clone()
+    }
+
+    /// The namespace that is meant.
+    pub(super) fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
     /// The sources of the namespace.
     pub(in crate::command) fn sources(&self) -> Api<EventSource> {
         Api::namespaced(self.client.clone(), &self.namespace)

@@ -93,6 +93,7 @@ fn crates_depend_on_each_other_only_as_drawn() {
             "cli",
             &[
                 "mef-crds",
+                "mef-operator",
                 "mef-pipeline",
                 "mef-queue",
                 "mef-receiver",
@@ -145,6 +146,7 @@ fn only_the_edges_of_the_operator_do_io() {
     let edges = [
         "apply.rs",
         "fetch.rs",
+        "foresee.rs",
         "leave.rs",
         "look.rs",
         "streams.rs",
