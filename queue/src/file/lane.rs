@@ -14,6 +14,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use self::judge::loss_message;
 pub(super) use self::judge::{Scan, damage_message};
 pub(super) use self::open::Facts;
 use super::clock::Micros;

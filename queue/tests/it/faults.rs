@@ -152,6 +152,30 @@ fn after_a_failed_sync_the_next_message_goes_to_another_segment() {
     });
 }
 
+/// On a disk that fails for good nothing can be taken back or noted. What the next process finds of it and shows counts as
+/// kept from then on, whatever its sender was told, so it must be written once more: the system believes that it has been.
+#[test]
+fn what_a_failed_sync_left_is_written_again_before_it_is_shown() {
+    wait(async {
+        let disk = FakeDisk::default();
+        let mut bench = bench(&disk);
+        let queue = bench.open();
+        keep(&queue, Lane::Events, vec![message("a", "1")]).await;
+        disk.fail(disk.operations() + 2..u64::MAX);
+        let results = queue.send(Lane::Events, vec![message("b", "1")]).await;
+        assert!(matches!(results[0], Err(SendError::Unavailable(_))), "{results:?}");
+        let next = disk.killed();
+        drop(queue);
+        bench.options.storage = Arc::new(next.clone());
+        let queue = bench.open();
+        let shown = ids(&all(&queue, Lane::Events).await);
+        assert_eq!(shown, ["a", "b"]);
+        bench.options.storage = Arc::new(next.after(Outage::Forgets));
+        assert_eq!(ids(&all(&bench.open(), Lane::Events).await), shown);
+        drop(queue);
+    });
+}
+
 #[test]
 fn a_failed_write_that_could_not_be_taken_back_is_taken_back_before_another_segment_follows() {
     wait(async {

@@ -36,11 +36,13 @@ fn try_open(bench: &Bench) -> Result<FileQueue, QueueError> {
 #[tokio::test]
 async fn a_tail_torn_at_any_length_is_cut_off_and_the_rest_is_whole() {
     let bench = Bench::new();
+    drop(bench.open());
+    // The journal of a process that did not end well: it does not say what was durable.
+    let journal = bench.path().join("events/journal");
+    let noted = fs::read(&journal).unwrap();
     let starts = five(&bench).await;
     let path = bench.segments(Lane::Events).remove(0);
     let whole = fs::read(&path).unwrap();
-    let journal = bench.path().join("events/journal");
-    let noted = fs::read(&journal).unwrap();
     for length in starts[3]..=whole.len() as u64 {
         fs::write(&path, &whole[..length as usize]).unwrap();
         fs::write(&journal, &noted).unwrap();
@@ -63,6 +65,43 @@ async fn a_tail_torn_at_any_length_is_cut_off_and_the_rest_is_whole() {
         let found = ids(&all(&bench.open(), Lane::Events).await);
         assert_eq!(found[..expected.len()], *expected);
         assert_eq!(found.last().unwrap(), "later");
+    }
+}
+
+#[tokio::test]
+async fn a_segment_that_is_shorter_than_the_journal_says_is_refused_and_goes_on_once_the_journal_is_moved_aside() {
+    for segment_bytes in [1 << 20, 200] {
+        let mut bench = Bench::new();
+        bench.options.segment_bytes = segment_bytes;
+        five(&bench).await;
+        let segments = bench.segments(Lane::Events);
+        let path = segments.first().unwrap();
+        let whole = fs::read(path).unwrap();
+        let journal = bench.path().join("events/journal");
+        let noted = fs::read(&journal).unwrap();
+        for length in 0..whole.len() {
+            fs::write(path, &whole[..length]).unwrap();
+            let error = try_open(&bench).err().expect("what was kept is not missed in silence");
+            let QueueError::Damaged {
+                path: named,
+                offset,
+                message,
+            } = &error
+            else {
+                panic!("{error}")
+            };
+            assert_eq!(named, path.to_str().unwrap());
+            assert!(*offset <= length as u64, "length {length}: {error}");
+            assert!(message.contains("mv ") && message.contains(".damaged"), "{message}");
+            assert_eq!(fs::metadata(path).unwrap().len(), length as u64, "nothing was changed");
+            assert_eq!(fs::read(&journal).unwrap(), noted, "nothing was changed");
+        }
+        if segments.len() == 1 {
+            // One of the five is left, and the message of the refusal says how to go on with it.
+            fs::write(path, &whole[..whole.len() / 5 + 1]).unwrap();
+            fs::rename(&journal, journal.with_extension("damaged")).unwrap();
+            assert_eq!(ids(&all(&bench.open(), Lane::Events).await), ["a"]);
+        }
     }
 }
 

@@ -137,8 +137,15 @@ impl Lane {
             let _ = self.storage.remove(&path);
             return Err(error);
         }
+        let full = self.segments.last_key_value().map(|(first, full)| (*first, full.end));
         self.active = Some(file);
         self.segments.insert(first, Segment::default());
+        if let Some((segment, end)) = full
+            && let Err(error) = self.note(&[Entry::Durable { segment, end }], false)
+        {
+            // It only tells a file that is cut later from one that was never longer; the next journal says it again.
+            tracing::warn!(folder = %self.dir.display(), %error, "cannot note the end of a full segment");
+        }
         Ok(first)
     }
 

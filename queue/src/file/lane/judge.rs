@@ -47,9 +47,9 @@ impl Scan {
         }
     }
 
-    /// Whether the broken place was durable once: a later write came behind it, or the journal says so and the bytes are
-    /// there. Otherwise a write was cut off, whose sender was told nothing. What a later version wrote is never cut.
-    pub(crate) fn is_damage(&self, segment: u64, bytes: &[u8], durable: Option<u64>) -> bool {
+    /// Whether the broken place was durable once: a later write came behind it. Otherwise a write was cut off, whose sender
+    /// was told nothing; what the journal says of the end is asked before. What a later version wrote is never cut.
+    pub(crate) fn is_damage(&self, segment: u64, bytes: &[u8]) -> bool {
         if matches!(self.broken, Some(Broken::Version(_))) {
             return true;
         }
@@ -61,8 +61,20 @@ impl Scan {
             }
             from = at + record.length as usize;
         }
-        durable.is_some_and(|end| end > self.end && bytes.len() as u64 >= end)
+        false
     }
+}
+
+/// That messages are gone which the journal knows of, and what to do.
+pub(crate) fn loss_message(durable: u64, path: &Path, journal: &Path) -> String {
+    format!(
+        "expected records up to byte {durable}, where the journal says that the messages end which were kept, and nothing \
+         was changed. What is behind this place is lost unless a copy of the file has it. `mef queue` and `mef dlq ls` \
+         still read what is whole. To go on with that, stop the process and rename the journal: mv {0} {0}.damaged \
+         (messages that were deleted may come again); to go on without this segment, mv {1} {1}.damaged",
+        journal.display(),
+        path.display()
+    )
 }
 
 /// What was found in place of a record, and what to do.

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Lane, Scan, Segment, damage_message, list_segments, segment_path};
+use super::{Lane, Scan, Segment, damage_message, list_segments, loss_message, segment_path};
 use crate::file::folder::folder_error;
 use crate::file::index::{Index, Message};
-use crate::file::journal::{Entry, Journal};
-use crate::file::record::Place;
+use crate::file::journal::{Entry, Journal, NAME};
+use crate::file::record::{Broken, Place};
 use crate::file::storage::{Storage, StorageFile, read_rest};
 use crate::{QueueError, REASON};
 
@@ -116,9 +116,20 @@ impl Lane {
         let sealed = facts.sealed(first).filter(|end| *end <= bytes.len() as u64);
         bytes.truncate(sealed.map_or(bytes.len(), |end| end as usize));
         let scan = Scan::of(first, &bytes);
+        let durable = facts.durable.get(&first).copied().unwrap_or(0);
+        if scan.end < durable && !matches!(scan.broken, Some(Broken::Version(_))) {
+            // Who sent what stood there was told that it is kept. To go on as if nothing had happened is not ours to choose.
+            return Err(QueueError::Damaged {
+                path: path.display().to_string(),
+                offset: scan.end,
+                message: match &scan.broken {
+                    Some(broken) if bytes.len() as u64 >= durable => damage_message(&broken.to_string(), &path),
+                    _ => loss_message(durable, &path, &self.dir.join(NAME)),
+                },
+            });
+        }
         if let Some(broken) = &scan.broken {
-            let durable = facts.durable.get(&first).copied();
-            if !last || sealed.is_some() || scan.is_damage(first, &bytes, durable) {
+            if !last || sealed.is_some() || scan.is_damage(first, &bytes) {
                 return Err(QueueError::Damaged {
                     path: path.display().to_string(),
                     offset: scan.end,
@@ -127,9 +138,16 @@ impl Lane {
             }
             cut(&path, &*file, &scan, bytes.len()).map_err(failed)?;
         }
+        let end = scan.end;
         self.learn_segment(first, sealed.is_some(), scan, facts);
         if last && sealed.is_none() {
-            // A killed process may have left whole records that were never synced; from here on they count as kept.
+            // A killed process may have left whole records that were never synced; from here on they count as kept. They are
+            // written once more: where their sync had failed, the system no longer knows that it has not written them. Their
+            // senders, who were told nothing or that it failed, send them again; in doubt a duplicate.
+            let unsynced = bytes.get(durable as usize..end as usize).unwrap_or_default();
+            if !unsynced.is_empty() {
+                file.write_at(durable, unsynced).map_err(failed)?;
+            }
             file.sync_data().map_err(failed)?;
             self.active = Some(file);
         }

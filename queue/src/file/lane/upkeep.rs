@@ -113,12 +113,10 @@ impl Lane {
                 });
             }
         }
-        if let Some((first, segment)) = self.segments.last_key_value() {
-            entries.push(Entry::Durable {
-                segment: *first,
-                end: segment.end,
-            });
-        }
+        entries.extend(self.segments.iter().map(|(first, segment)| Entry::Durable {
+            segment: *first,
+            end: segment.end,
+        }));
         let received = self.index.from(0).filter(|(_, message)| message.receives > 0);
         entries.extend(received.map(|(sequence, message)| Entry::Received {
             sequence,
