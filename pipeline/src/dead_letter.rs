@@ -181,7 +181,7 @@ pub struct Letter {
     pub body: String,
     /// How `body` is written.
     pub body_encoding: BodyEncoding,
-    /// SHA-256 in hexadecimal of the bytes as received.
+    /// SHA-256 in hexadecimal of the body's bytes, before they are encoded: those received, but for secrets.
     pub body_sha256: String,
 }
 

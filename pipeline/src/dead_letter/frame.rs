@@ -82,7 +82,7 @@ impl Frame {
             item: failure.position(),
         };
         let clean = without_secrets(failure.bytes(), redactor);
-        self.letter(request, place, (failure.bytes(), &clean), refusal, id, redactor)
+        self.letter(request, place, &clean, refusal, id, redactor)
     }
 
     /// An item the schema refuses.
@@ -146,22 +146,15 @@ impl Frame {
             item: Some(item.position()),
         };
         let clean = redactor.json(item.bytes());
-        self.letter(
-            item.request(),
-            place,
-            (item.bytes(), &clean),
-            refusal,
-            id,
-            redactor,
-        )
+        self.letter(item.request(), place, &clean, refusal, id, redactor)
     }
 
-    /// The bytes are those received, and the same without secrets.
+    /// The bytes are those received, without secrets.
     fn letter(
         &self,
         request: &Request,
         place: Place,
-        (received, clean): (&[u8], &[u8]),
+        clean: &[u8],
         refusal: Refusal,
         id: &str,
         redactor: &Redactor,
@@ -201,7 +194,8 @@ impl Frame {
                 .collect(),
             body,
             body_encoding,
-            body_sha256: sha256_hex(received),
+            // Not of the bytes as received: who reads the rest could try secrets until one fits.
+            body_sha256: sha256_hex(clean),
         }
     }
 }

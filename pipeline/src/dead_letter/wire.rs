@@ -137,8 +137,6 @@ impl Letter {
         if self.unit == before.unit {
             self.event_id.clone_from(&before.event_id);
             self.item = before.item;
-            // The body of a letter is redacted; the digest is of the bytes as they were received.
-            self.body_sha256.clone_from(&before.body_sha256);
         }
         self
     }
