@@ -256,6 +256,10 @@ impl HttpSig {
         let label = self.label.as_deref().unwrap_or("sig1");
         let names: Vec<&str> = components.iter().map(Component::identifier).collect();
         let mut parameters = format!("({});created={}", names.join(" "), now.as_second());
+        // Verifiers look their key up by its id, and a shared secret has none: what it is for stands in its place.
+        if self.usage.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
+            parameters.push_str(&format!(";keyid={:?}", self.usage));
+        }
         if let Some(tag) = &self.tag {
             parameters.push_str(&format!(";tag={tag:?}"));
         }
