@@ -10,7 +10,7 @@ export const REASONS = {
   stale: "The signed time is too old. A clock is wrong, or the sender does not sign its retries anew.",
   future: "The signed time is in the future. A clock is wrong.",
   "no-valid-secret": "No secret of the source is valid at this time: look at notBefore and notAfter.",
-  "challenge-guard": "A handshake whose text is not what the provider sends. It was not answered.",
+  "challenge-guard": "A handshake whose text is not what the provider sends, or an event that a handshake would sign for anybody. It was not taken.",
   "not-a-challenge": "The method is for handshakes only, and this is none.",
   "too-large-for-queue": "One of its events fits neither the queue nor the dead letters.",
   "keys-unavailable": "The sender's public keys could not be fetched. It was asked to come again.",

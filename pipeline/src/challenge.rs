@@ -43,6 +43,8 @@ struct Handshake {
     guards: Vec<(ValueSource, Guard)>,
     act: Option<Act>,
     answer: Answer,
+    /// What it signs for anybody: the guards of the values that its answer signs, where the request need not be signed.
+    signs: Vec<Pattern>,
 }
 
 /// What a value must be for its handshake to be answered.
@@ -82,6 +84,18 @@ impl Challenges {
         methods.sort_unstable();
         methods.dedup();
         methods
+    }
+
+    /// Whether some handshake signs anything for anybody.
+    pub(crate) fn sign_for_anybody(&self) -> bool {
+        self.challenges.iter().any(|challenge| !challenge.signs.is_empty())
+    }
+
+    /// Whether a handshake signs this content for anybody who asks. Its signature then proves nothing: an event of that
+    /// content can be made without the secret, even if it is one that no sender sends.
+    pub(crate) fn would_sign(&self, content: &[u8]) -> bool {
+        let patterns = || self.challenges.iter().flat_map(|challenge| &challenge.signs);
+        std::str::from_utf8(content).is_ok_and(|text| patterns().any(|pattern| pattern.matches(text)))
     }
 
     /// Answers a handshake that need not be signed. `None`: the request is none.

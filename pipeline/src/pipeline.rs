@@ -61,6 +61,11 @@ pub fn process(
     if let Some(answer) = source.challenges.answer_verified(&verified, keys, now) {
         return Outcome::of_challenge(answer);
     }
+    if is_what_a_handshake_signs(source, verified.received()) {
+        return Outcome::Rejected(Rejection {
+            reason: RejectReason::ChallengeGuard,
+        });
+    }
     let key_index = verified.key_index();
     let items = prepare_all(
         source,
@@ -77,6 +82,18 @@ pub fn process(
         });
     }
     Outcome::Accepted(Accepted { items, key_index })
+}
+
+/// Whether the request's signature is one that a handshake makes for anybody who asks. The guard keeps JSON out of that;
+/// what is no JSON would still become a dead letter that no sender has sent.
+fn is_what_a_handshake_signs(source: &Source, received: &Received) -> bool {
+    let challenges = &source.challenges;
+    challenges.sign_for_anybody()
+        && source
+            .verifier
+            .signed_contents(received)
+            .iter()
+            .any(|content| challenges.would_sign(content))
 }
 
 /// What would become of a request if it were genuine: for samples of senders that alone can sign. It is a rehearsal, and

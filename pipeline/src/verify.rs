@@ -235,6 +235,21 @@ impl Verifier {
         Ok(wanted)
     }
 
+    /// What each HMAC of a request covers, as far as the request holds it.
+    pub(crate) fn signed_contents(&self, received: &Received) -> Vec<Vec<u8>> {
+        let view = View::new(received);
+        let mut contents = Vec::new();
+        for alternative in &self.alternatives {
+            let Ok(claims) = self.claims(alternative, &view) else {
+                continue;
+            };
+            let content = claims.content(self, &view);
+            let primitives = alternative.primitives.iter();
+            contents.extend(primitives.filter_map(|primitive| primitive.mac_content(&content)));
+        }
+        contents
+    }
+
     /// What the content of a signed JSON event looks like, for each HMAC.
     pub(crate) fn message_shapes(&self) -> Vec<String> {
         self.primitives().flat_map(Primitive::message_shapes).collect()

@@ -91,9 +91,13 @@ impl Compiler<'_> {
             .collect();
         let act = act.as_ref().and_then(|act| self.act(act, *auth, *state, &guards));
         let answer = self.answer(respond);
+        let mut signs = Vec::new();
         if let Some(answer) = &answer {
             self.check_echo(answer, &guards);
-            self.check_keyed(answer, &guards, messages);
+            signs = self.check_keyed(answer, &guards, messages);
+        }
+        if *auth == ChallengeAuth::Verified {
+            signs.clear();
         }
         (self.problems.len() == before).then_some(Handshake {
             method,
@@ -106,6 +110,7 @@ impl Compiler<'_> {
             guards,
             act,
             answer: answer?,
+            signs,
         })
     }
 
@@ -344,7 +349,14 @@ impl Compiler<'_> {
         }
     }
 
-    fn check_keyed(&mut self, answer: &Answer, guards: &[(ValueSource, Guard)], messages: &[String]) {
+    /// The guards of what the answer signs.
+    fn check_keyed(
+        &mut self,
+        answer: &Answer,
+        guards: &[(ValueSource, Guard)],
+        messages: &[String],
+    ) -> Vec<Pattern> {
+        let mut signs = Vec::new();
         let body: Vec<&Piece> = match &answer.body {
             Body::Text(pieces) => pieces.iter().collect(),
             Body::Json(fields) => fields.values().flatten().collect(),
@@ -374,8 +386,10 @@ impl Compiler<'_> {
                             format!("accepts {message:?}, which is what a signed message looks like"),
                         );
                     }
+                    signs.push(pattern.clone());
                 }
             }
         }
+        signs
     }
 }

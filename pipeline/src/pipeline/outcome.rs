@@ -89,7 +89,7 @@ pub enum RejectReason {
     PeerNotAllowed,
     /// A client certificate in a header, from a peer that is no proxy of ours.
     UntrustedFront,
-    /// A handshake's guard failed.
+    /// A handshake's guard failed; or an event is signed that a handshake would sign for anybody.
     ChallengeGuard,
     /// The method is one only handshakes use, and this is none.
     NotAChallenge,

@@ -178,6 +178,16 @@ impl Primitive {
         }
     }
 
+    /// The bytes that an HMAC of this kind covers.
+    pub(crate) fn mac_content(&self, content: &Content<'_>) -> Option<Vec<u8>> {
+        match &self.kind {
+            Kind::Signed(signed) if matches!(signed.scheme, Scheme::Hmac { .. }) => {
+                Some(signed.sign.render(content, b"", None).ok()?.concat())
+            }
+            _ => None,
+        }
+    }
+
     pub(crate) fn message_shapes(&self) -> Vec<String> {
         match &self.kind {
             Kind::Signed(signed) if matches!(signed.scheme, Scheme::Hmac { .. }) => signed.sign.shapes(),

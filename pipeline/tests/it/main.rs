@@ -4,6 +4,7 @@
 mod bad_input;
 mod definitions;
 mod manifests;
+mod oracles;
 mod presets;
 mod provider_facts;
 mod replay;
