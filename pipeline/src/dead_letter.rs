@@ -14,6 +14,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use frame::{Frame, without_secrets};
+pub(crate) use query::redact_values;
 pub use wire::{TooLarge, Undecodable};
 
 /// Why an event is a dead letter. Stable words: they are the attribute `mef-reason` and a metric label.

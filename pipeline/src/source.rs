@@ -6,15 +6,16 @@ use std::time::Duration;
 use mef_crds::Parameters;
 
 use crate::challenge::Challenges;
-use crate::dead_letter::Frame;
+use crate::dead_letter::{Frame, redact_values};
 use crate::definition::Definition;
 use crate::diagnostics::{Problem, has_errors};
 use crate::envelope::{Envelope, Facts};
 use crate::expression::{Filter, Transform};
 use crate::parse::ParseRules;
 use crate::preset::Preset;
+use crate::redact::Redactor;
 use crate::validate::Schemas;
-use crate::verify::Verifier;
+use crate::verify::{Proofs, Verifier};
 
 /// The largest request body where the source does not say: 1 MiB.
 const DEFAULT_MAX_BODY_BYTES: u32 = 1_048_576;
@@ -33,6 +34,7 @@ pub struct Source {
     pub(crate) facts: Facts,
     pub(crate) envelope: Envelope,
     pub(crate) frame: Arc<Frame>,
+    proofs: Proofs,
 }
 
 impl std::fmt::Debug for Source {
@@ -135,6 +137,7 @@ impl Source {
         let source = Self {
             id: format!("{}/{}", definition.namespace, definition.name),
             frame: Arc::new(Frame::new(&definition, &digest)),
+            proofs: Proofs::of(&definition.preset.verification),
             digest,
             verifier,
             challenges,
@@ -177,6 +180,19 @@ impl Source {
     #[must_use]
     pub fn verifier(&self) -> &Verifier {
         &self.verifier
+    }
+
+    /// Whether a header of this name (in lower case) holds a token, which would prove other requests too: its value is shown
+    /// to nobody, also where no secret of the source is in it.
+    #[must_use]
+    pub fn is_credential_header(&self, name: &str) -> bool {
+        self.proofs.is_credential_header(name)
+    }
+
+    /// A query without tokens and secrets. Signatures stay: they prove this one request.
+    #[must_use]
+    pub fn query_without_credentials(&self, query: &str, redactor: &Redactor) -> String {
+        redact_values(query, redactor, &|name| self.proofs.is_credential_parameter(name))
     }
 
     /// The endpoint's path.

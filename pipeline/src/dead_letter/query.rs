@@ -1,11 +1,11 @@
 //! Queries in dead letters: the parameters that carry a token are not kept.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 
 use mef_crds::Verification;
 
 use crate::redact::{REDACTED, Redactor};
+use crate::verify::Proofs;
 
 /// Names that carry a credential by custom, whatever the preset says. Compared without case.
 const BY_CUSTOM: &[&str] = &[
@@ -33,52 +33,41 @@ const BY_CUSTOM: &[&str] = &[
 
 /// The parameters of one source that carry a token or signature.
 #[derive(Clone, Debug, Default)]
-pub(super) struct TokenParameters(BTreeSet<String>);
+pub(super) struct TokenParameters(Proofs);
 
 impl TokenParameters {
     /// Those a verification reads.
     pub(super) fn of(verification: &Verification) -> Self {
-        let primitives = verification.any.iter().flat_map(|all| &all.all);
-        let sources = primitives.flat_map(|primitive| {
-            let token = primitive.token.iter().map(|token| token.from.as_str());
-            let hmac = primitive
-                .hmac
-                .iter()
-                .filter_map(|hmac| hmac.signature.from.as_deref());
-            let digest = primitive
-                .digest
-                .iter()
-                .filter_map(|digest| digest.signature.from.as_deref());
-            token.chain(hmac).chain(digest)
-        });
-        Self(
-            sources
-                .filter_map(|source| source.strip_prefix("query:"))
-                .map(str::to_lowercase)
-                .collect(),
-        )
+        Self(Proofs::of(verification))
     }
 
     /// The query with their values, and every secret elsewhere, replaced. Everything else stays byte for byte.
     pub(super) fn redact(&self, query: &str, redactor: &Redactor) -> String {
-        let pairs: Vec<Cow<'_, str>> = query
-            .split('&')
-            .map(|pair| match pair.split_once('=') {
-                Some((name, value)) if !value.is_empty() && self.carries_a_token(name) => {
-                    Cow::Owned(format!("{name}={REDACTED}"))
-                }
-                _ => Cow::Borrowed(pair),
-            })
-            .collect();
-        redactor.query(&pairs.join("&")).into_owned()
+        redact_values(query, redactor, &|name| self.carries_a_token(name))
     }
 
     fn carries_a_token(&self, name: &str) -> bool {
-        let name = form_urlencoded::parse(name.as_bytes())
-            .next()
-            .map(|(name, _)| name.to_lowercase());
-        name.is_some_and(|name| self.0.contains(&name) || BY_CUSTOM.contains(&name.as_str()))
+        self.0.has_parameter(name) || BY_CUSTOM.contains(&name.to_lowercase().as_str())
     }
+}
+
+/// The query with the values of these parameters (their names decoded), and every secret elsewhere, replaced. Everything
+/// else stays byte for byte.
+pub(crate) fn redact_values(query: &str, redactor: &Redactor, hidden: &dyn Fn(&str) -> bool) -> String {
+    let is_hidden = |name: &str| {
+        let name = form_urlencoded::parse(name.as_bytes()).next();
+        name.is_some_and(|(name, _)| hidden(&name))
+    };
+    let pairs: Vec<Cow<'_, str>> = query
+        .split('&')
+        .map(|pair| match pair.split_once('=') {
+            Some((name, value)) if !value.is_empty() && is_hidden(name) => {
+                Cow::Owned(format!("{name}={REDACTED}"))
+            }
+            _ => Cow::Borrowed(pair),
+        })
+        .collect();
+    redactor.query(&pairs.join("&")).into_owned()
 }
 
 #[cfg(test)]
@@ -88,7 +77,15 @@ mod tests {
 
     #[track_caller]
     fn check(query: &str, expected: &str) {
-        let verification = serde_json::json!({"any": [{"all": [{"token": {"from": "query:Hook-Key"}}]}]});
+        let jwt = serde_json::json!({
+            "from": "query:Grant", "algorithms": ["HS256"], "sharedKey": "Utf8", "audience": "a",
+        });
+        let hmac = serde_json::json!({
+            "hash": "Sha256", "sign": "{body}", "encoding": "Hex", "signature": {"anyOf": ["query:Seal", "query:seal2"]},
+        });
+        let verification = serde_json::json!({"any": [
+            {"all": [{"token": {"from": "query:Hook-Key"}}]}, {"all": [{"jwt": jwt}, {"hmac": hmac}]},
+        ]});
         let parameters = TokenParameters::of(&serde_json::from_value(verification).unwrap());
         assert_eq!(
             parameters.redact(query, &Redactor::new(&KeyRing::default())),
@@ -104,5 +101,12 @@ mod tests {
         check("hook%2Dkey=abc", "hook%2Dkey=[redacted]");
         check("TOKEN=abc&token=", "TOKEN=[redacted]&token=");
         check("x&token&&=1", "x&token&&=1");
+    }
+
+    #[test]
+    fn values_of_parameters_that_carry_a_signed_token_or_any_signature_are_not_kept() {
+        check("grant=a.b.c&a=1", "grant=[redacted]&a=1");
+        check("%67rant=a.b.c", "%67rant=[redacted]");
+        check("seal=00&SEAL2=11&seal3=22", "seal=[redacted]&SEAL2=[redacted]&seal3=22");
     }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use mef_crds::{ParameterName, Primitive, SignatureSource, Verification};
+use mef_crds::{ParameterName, Primitive, Verification};
 
 use crate::preset::{Ack, BodyRules, EventFacts, Issuer, Preset, PresetParameter, PresetSecret, Retry};
 use crate::verify::{reads_allowlist, token_parameters};
@@ -87,43 +87,8 @@ fn parameters(verification: &Verification) -> Vec<PresetParameter> {
 }
 
 /// Every primitive of a verification.
-pub(super) fn primitives(verification: &Verification) -> impl Iterator<Item = &Primitive> {
+fn primitives(verification: &Verification) -> impl Iterator<Item = &Primitive> {
     verification.any.iter().flat_map(|all_of| &all_of.all)
-}
-
-/// Where a primitive finds what proves the request: signatures and tokens.
-pub(super) fn proofs(primitive: &Primitive) -> Vec<String> {
-    let from = |signature: &SignatureSource| -> Vec<String> {
-        let series = signature
-            .series
-            .as_ref()
-            .map(|series| format!("header:{}", series.header));
-        signature
-            .from
-            .iter()
-            .chain(&signature.any_of)
-            .cloned()
-            .chain(series)
-            .collect()
-    };
-    if let Some(token) = &primitive.token {
-        return vec![token.from.clone()];
-    }
-    if let Some(jwt) = &primitive.jwt {
-        return vec![jwt.from.clone()];
-    }
-    if primitive.http_sig.is_some() {
-        return vec!["header:signature".to_owned(), "header:signature-input".to_owned()];
-    }
-    [
-        primitive.hmac.as_ref().map(|hmac| &hmac.signature),
-        primitive.digest.as_ref().map(|digest| &digest.signature),
-        primitive.pubkey.as_ref().map(|pubkey| &pubkey.signature),
-    ]
-    .into_iter()
-    .flatten()
-    .flat_map(from)
-    .collect()
 }
 
 /// Which of the source's secrets a primitive needs; a digest of the body, a published key and the connection need none.

@@ -5,14 +5,12 @@ use std::collections::BTreeMap;
 use mef_crds::{ConfigMapKeyRef, EventSourceSpec, Reason, SchemaRule};
 use serde_json::Value;
 
-use super::{References, ResolvedSchema, custom};
+use super::{References, ResolvedSchema};
 use crate::diagnostics::Problem;
 use crate::manifest::messages::{nearest, show};
 use crate::manifest::yaml;
 use crate::preset::Preset;
-
-/// Headers that carry credentials whoever sends them; they are never kept.
-const NEVER_KEPT: [&str; 4] = ["authorization", "cookie", "proxy-authorization", "set-cookie"];
+use crate::verify::Proofs;
 
 /// The documents read so far, and where those of ConfigMaps are among them.
 #[derive(Default)]
@@ -188,10 +186,7 @@ pub(super) fn keep_compared_headers(
     spec: &EventSourceSpec,
     problems: &mut Vec<Problem>,
 ) -> Preset {
-    let proofs: Vec<String> = custom::primitives(&preset.verification)
-        .flat_map(custom::proofs)
-        .map(|source| source.to_ascii_lowercase())
-        .collect();
+    let proofs = Proofs::of(&preset.verification);
     for (index, rule) in spec.schemas.iter().enumerate() {
         let Some(name) = rule
             .matches
@@ -201,7 +196,7 @@ pub(super) fn keep_compared_headers(
             continue;
         };
         let name = name.to_ascii_lowercase();
-        if NEVER_KEPT.contains(&name.as_str()) || proofs.contains(&format!("header:{name}")) {
+        if proofs.has_header(&name) {
             problems.push(
                 Problem::error(
                     format!("spec.schemas[{index}].match.from"),

@@ -12,7 +12,7 @@ use super::{
 use crate::challenge::Challenges;
 use crate::diagnostics::Problem;
 use crate::verify::value::{ValueSource, is_header_name, is_pointer};
-use crate::verify::{Verifier, token_parameters};
+use crate::verify::{Proofs, Verifier, token_parameters};
 
 impl Preset {
     /// What is wrong with it; all problems at once. What a source adds (URL, secrets, tolerance) is checked by
@@ -65,8 +65,16 @@ impl Preset {
         }
         if let Some(verifier) = &verifier {
             check.secrets(secrets, &self.uses(verifier));
-            check.keep_headers(keep_headers, &verifier.secret_headers());
             check.no_secret_in_examples(examples, &verifier.secret_headers());
+        }
+        let proofs = Proofs::of(verification);
+        check.keep_headers(keep_headers, &proofs);
+        check.kept_sources("event.type", &event.kind, &proofs);
+        let times: Vec<String> = event.time.iter().map(|time| time.from.clone()).collect();
+        check.kept_sources("event.time", &times, &proofs);
+        if let Some(key) = vendor_key {
+            let texts: Vec<String> = key.request.iter().flat_map(|key| key.parts().to_vec()).collect();
+            check.kept_sources("vendorKey.request", &texts, &proofs);
         }
         check.parameters(parameters, self.reads_allowlist());
         check.token_parameters(parameters, &token_parameters(verification));
@@ -242,18 +250,37 @@ impl Check {
         }
     }
 
-    fn keep_headers(&mut self, names: &[String], secret: &[&str]) {
+    fn keep_headers(&mut self, names: &[String], proofs: &Proofs) {
         for (index, name) in names.iter().enumerate() {
             let field = format!("keepHeaders[{index}]");
             if !is_header_name(name) || *name != name.to_ascii_lowercase() {
                 self.error(&field, format!("{name:?} is no header name in lower case"));
             }
-            if secret.contains(&name.as_str()) || ["authorization", "cookie"].contains(&name.as_str()) {
-                self.error(
-                    &field,
-                    format!("{name:?} holds a secret and would be written into every message"),
-                );
+            self.kept(&field, name, proofs);
+        }
+    }
+
+    /// Values that later stages read out of headers are kept like those that are listed.
+    fn kept_sources(&mut self, field: &str, sources: &[String], proofs: &Proofs) {
+        for (index, text) in sources.iter().enumerate() {
+            if let Ok(ValueSource::Header(name)) = text.parse() {
+                self.kept(&format!("{field}[{index}]"), &name, proofs);
             }
+        }
+    }
+
+    fn kept(&mut self, field: &str, name: &str, proofs: &Proofs) {
+        let name = name.to_ascii_lowercase();
+        if proofs.is_credential_header(&name) {
+            self.error(
+                field,
+                format!("{name:?} holds a secret and would be written into every message"),
+            );
+        } else if proofs.has_header(&name) {
+            self.error(
+                field,
+                format!("{name:?} proves who sent the request and would be written into every message"),
+            );
         }
     }
 

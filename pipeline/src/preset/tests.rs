@@ -96,6 +96,30 @@ fn no_secret_is_kept_or_printed() {
         "preset okta: keepHeaders[0]: \"authorization\" holds a secret",
     );
     check(
+        "zoom",
+        "  - user-agent",
+        "  - x-zm-signature",
+        "preset zoom: keepHeaders[0]: \"x-zm-signature\" proves who sent the request",
+    );
+    check(
+        "docusign",
+        "  - user-agent",
+        "  - x-docusign-signature-2",
+        "preset docusign: keepHeaders[0]: \"x-docusign-signature-2\" proves who sent the request",
+    );
+    check(
+        "google-pubsub",
+        "  - user-agent",
+        "  - authorization",
+        "preset google-pubsub: keepHeaders[0]: \"authorization\" holds a secret",
+    );
+    check(
+        "generic-hmac",
+        "header:x-request-id",
+        "header:x-signature",
+        "preset generic-hmac: vendorKey.request[0]: \"x-signature\" proves who sent the request",
+    );
+    check(
         "gitlab-token",
         "  - user-agent",
         "  - x-gitlab-token",

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use mef_pipeline::dead_letter::without_secrets;
 use mef_pipeline::received::Received;
-use mef_pipeline::redact::Redactor;
+use mef_pipeline::redact::{REDACTED, Redactor};
+use mef_pipeline::source::Source;
 
 use crate::table::Route;
 
@@ -29,6 +30,7 @@ pub struct Captured {
     query: String,
     headers: Vec<(String, Vec<u8>)>,
     body: Bytes,
+    source: Arc<Source>,
     redactor: Arc<Redactor>,
 }
 
@@ -76,6 +78,7 @@ impl Captured {
                 .collect(),
             // A copy: the original is a piece of a larger buffer, and would hold all of it.
             body: Bytes::copy_from_slice(&received.body),
+            source: route.source().clone(),
             redactor: route.keys().redactor().clone(),
         }
     }
@@ -94,13 +97,18 @@ impl Captured {
     pub fn redacted(&self) -> Redacted {
         let redactor = &self.redactor;
         let path = redactor.text(&self.path);
-        let query = redactor.query(&self.query);
+        let query = self.source.query_without_credentials(&self.query, redactor);
         let body = without_secrets(&self.body, redactor);
-        let mut altered = *path != *self.path || *query != *self.query || *body != *self.body;
+        let mut altered = *path != *self.path || query != self.query || *body != *self.body;
         let mut headers = Vec::with_capacity(self.headers.len());
         for (name, value) in &self.headers {
             let value = String::from_utf8_lossy(value);
-            let clean = redactor.text(&value);
+            // A signed token is no secret of ours, and yet good for another request until it expires.
+            let clean = if self.source.is_credential_header(name) {
+                REDACTED.into()
+            } else {
+                redactor.text(&value)
+            };
             altered |= clean != value;
             headers.push((name.clone(), clean.into_owned()));
         }

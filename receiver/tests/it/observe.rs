@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use mef_pipeline::dead_letter::DeadReason;
 use mef_queue::Lane;
 use mef_receiver::observe::{Bounds, Observer, Trace};
@@ -134,6 +136,59 @@ async fn a_captured_request_shows_no_secret_and_no_header_the_source_does_not_sp
         names,
         ["signature-input", "x-other", "authorization", "content-type"]
     );
+}
+
+/// A token that says nothing but for whom it is, signed with the source's secret.
+fn signed_token() -> String {
+    let part = |text: &[u8]| URL_SAFE_NO_PAD.encode(text);
+    let signed = format!("{}.{}", part(br#"{"alg":"HS256"}"#), part(br#"{"aud":"us"}"#));
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, TOKEN.as_bytes());
+    let signature = ring::hmac::sign(&key, signed.as_bytes());
+    format!("{signed}.{}", part(signature.as_ref()))
+}
+
+/// It is nobody's configured secret, and whoever reads it can send as the vendor does until it expires.
+#[tokio::test]
+async fn a_signed_token_is_shown_neither_out_of_a_header_nor_out_of_the_query() {
+    let queue = Arc::new(TestQueue::new());
+    let jwt = |from: &str| {
+        json!({"jwt": {
+            "from": from, "algorithms": ["HS256"], "sharedKey": "Utf8", "audience": "us", "withoutExpiry": true,
+        }})
+    };
+    let any = json!({"any": [{"all": [jwt("header:x-grant")]}, {"all": [jwt("query:Grant")]}]});
+    let source = SourceBuilder::okta()
+        .usages(["signing"].into_iter())
+        .preset(move |preset| preset.verification = serde_json::from_value(any.clone()).expect("a verification"));
+    let server = Server::start(vec![source.route(&queue)]).await;
+    let observer = Observer::new(Bounds::default());
+    server.receiver.observe(observer.clone());
+    let token = signed_token();
+    let body = events(&[json!({"no": "uuid"})]);
+    let request = |target: &str, header: &str| {
+        format!(
+            "POST {target} HTTP/1.1\r\nhost: x\r\n{header}content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        )
+    };
+    let by_header = request("/okta", &format!("x-grant: {token}\r\n"));
+    let by_query = request(&format!("/okta?a=1&Grant={token}"), "");
+    for by in [by_header, by_query] {
+        assert_eq!(server.ask(by).await.status, 204);
+    }
+    let shown = |number| {
+        let trace = observer.get(number).expect("a trace");
+        trace.captured.as_ref().expect("it was genuine").redacted()
+    };
+    assert_eq!(shown(1).headers[0], ("x-grant".to_owned(), "[redacted]".to_owned()));
+    assert_eq!(shown(2).target, "/okta?a=1&Grant=[redacted]");
+    assert!(shown(1).altered && shown(2).altered);
+    let letters = queue.kept(Lane::Dead);
+    assert_eq!(letters.len(), 2);
+    for letter in letters {
+        let letter = String::from_utf8(letter.body).expect("a text");
+        assert!(!letter.contains(&token), "{letter}");
+    }
 }
 
 #[tokio::test]
