@@ -101,6 +101,68 @@ words! {
         QueueUnavailable,
         /// The Ingress or HTTPRoute is not accepted, or its API is not installed.
         RouteNotAccepted,
+        /// The stack is being changed; what was before still serves.
+        Updating,
+        /// The stack could not be made; it is removed and made again.
+        Recreating,
+        /// AWS goes back to what was before a change.
+        RollingBack,
+        /// The stack is as the source asks.
+        StackComplete,
+        /// The stack is as the source asks, and AWS removes what it replaced.
+        CleaningUp,
+        /// The stack could not be made.
+        CreateFailed,
+        /// The stack could not be changed.
+        UpdateFailed,
+        /// A change failed, and AWS went back to what was before, which serves.
+        UpdateRolledBack,
+        /// AWS could not go back to what was before.
+        UpdateRollbackFailed,
+        /// A stack that could not be made could not be cleaned up either.
+        RollbackFailed,
+        /// The stack could not be deleted.
+        DeleteFailed,
+        /// Somebody deleted the stack.
+        StackMissing,
+        /// Somebody deletes the stack.
+        StackDeleting,
+        /// The stack of this name has other tags.
+        StackNotOwned,
+        /// The stack of this name was left by a source of this name.
+        AdoptionRequired,
+        /// The credentials, the source and the stack are not of one account.
+        AccountMismatch,
+        /// The client, the source and the stack are not of one region.
+        RegionMismatch,
+        /// The credentials cannot be used.
+        CredentialsInvalid,
+        /// The role CloudFormation is to use cannot be used.
+        DeployRoleInvalid,
+        /// AWS does not allow a call.
+        AccessDenied,
+        /// A limit of the account is reached.
+        QuotaExceeded,
+        /// AWS has not answered for a while.
+        AWSUnreachable,
+        /// Calls to AWS are throttled.
+        Throttled,
+        /// Somebody else works on the stack.
+        StackBusy,
+        /// AWS does not take the document.
+        TemplateRejected,
+        /// The change would replace or delete a queue or the API.
+        ReplacementBlocked,
+        /// The document asks for what the operator does not declare: a mistake in the operator.
+        InternalTemplateError,
+        /// Somebody imports resources into the stack.
+        ImportInProgress,
+        /// Somebody's import failed, and AWS went back to what was before.
+        ImportRolledBack,
+        /// Somebody's import failed, and AWS could not go back.
+        ImportRollbackFailed,
+        /// The stack has a status this operator does not know.
+        UnrecognizedStackStatus,
         /// Something went wrong that may pass; it is tried again.
         ProgressingWithRetry,
         /// The URL answers.

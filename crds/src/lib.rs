@@ -56,6 +56,16 @@ pub const RECONCILE_ANNOTATION: &str = "events.mozdef.io/reconcile";
 /// The annotation that ends a deletion although messages remain; its value is the number of messages that may be lost at
 /// most, or `all`.
 pub const FORCE_DELETE_ANNOTATION: &str = "events.mozdef.io/force-delete";
+/// The annotation that takes over a stack which a source of this name left; its value is the stack's ARN.
+pub const ADOPT_ANNOTATION: &str = "events.mozdef.io/adopt";
+/// The annotation that makes a stack anew which somebody deleted; its value is the ARN of the one that is gone.
+pub const RECREATE_ANNOTATION: &str = "events.mozdef.io/recreate";
+/// The annotation that lets a roll-back skip resources; its value is their logical ids, separated by commas.
+pub const CONTINUE_SKIP_ANNOTATION: &str = "events.mozdef.io/continue-rollback-skip";
+/// The annotation that forces a roll-back; its value is the stack's ARN.
+pub const FORCE_ROLLBACK_ANNOTATION: &str = "events.mozdef.io/force-rollback";
+/// The annotation that lets a deletion leave resources behind; its value is their logical ids, separated by commas.
+pub const DELETE_RETAIN_ANNOTATION: &str = "events.mozdef.io/delete-retain";
 /// The finalizer of a source with a runtime.
 pub const FINALIZER: &str = "events.mozdef.io/source";
 /// The field manager of everything the operator applies.

@@ -6,6 +6,7 @@
 //! status. Only `fetch`, `apply` and `streams` hold a client; everything between is a value made of values.
 //! `replay.rs` is the driver of replays, which the crate `mef-replay` carries out.
 
+pub mod aws;
 pub mod backoff;
 pub mod config;
 pub mod context;
