@@ -6,6 +6,7 @@
 //! gone; a stack whose tags are not the source's is never touched; a stack that served is never deleted while its source lives.
 
 mod deleting;
+mod failed;
 mod live;
 mod refused;
 mod steps;
@@ -31,6 +32,8 @@ pub const UPDATES: u32 = 5;
 pub const CONTINUES: u32 = 3;
 /// Deletions before somebody must look.
 pub const DELETES: u32 = 5;
+/// The first wait before a try whose failure did not say how long.
+const AGAIN: Duration = Duration::from_secs(60);
 
 /// Everything a decision is made of.
 #[derive(Clone, Copy, Debug)]

@@ -6,7 +6,7 @@ use mef_crds::{DeletionPolicy, Reason};
 
 use super::live::list;
 use super::steps::{SETTLED, call, cause, delete, pace, release, still, unprotect, wait};
-use super::{Call, DELETES, Decision, Leaving, View};
+use super::{AGAIN, Call, DELETES, Decision, Leaving, View};
 use crate::aws::cause::back_off;
 use crate::aws::memory::Memory;
 use crate::aws::rules::{Rule, obeys};
@@ -25,8 +25,7 @@ const READINGS: u32 = 3;
 const EMPTY_FOR: i64 = 60;
 /// Tries to stop the ingress, and to take the uid off.
 const CLOSES: u32 = 2;
-/// The first wait after a deletion that failed, the longest, and the one once somebody must look.
-const AGAIN: Duration = Duration::from_secs(60);
+/// The longest wait after a deletion that failed, and the one once somebody must look.
 const LONGEST: Duration = Duration::from_secs(1_800);
 const HOURLY: Duration = Duration::from_secs(3_600);
 
