@@ -11,10 +11,10 @@ use jiff::{SignedDuration, Timestamp};
 
 /// What AWS answers when it refuses.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ApiError {
-    pub http: u16,
-    pub code: String,
-    pub message: String,
+pub(crate) struct ApiError {
+    pub(crate) http: u16,
+    pub(crate) code: String,
+    pub(crate) message: String,
 }
 
 fn error(code: &str, message: impl Into<String>) -> ApiError {
@@ -31,7 +31,7 @@ fn invalid(message: impl Into<String>) -> ApiError {
 
 /// What becomes of the next operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub(crate) enum Fate {
     Works,
     /// A resource fails, and AWS goes back.
     Fails {
@@ -49,18 +49,18 @@ pub enum Fate {
 
 /// A stack.
 #[derive(Clone, Debug)]
-pub struct Stack {
-    pub id: String,
-    pub name: String,
-    pub status: &'static str,
-    pub template: String,
-    pub tags: BTreeMap<String, String>,
-    pub protected: bool,
-    pub policy: Option<String>,
+pub(crate) struct Stack {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) status: &'static str,
+    pub(crate) template: String,
+    pub(crate) tags: BTreeMap<String, String>,
+    pub(crate) protected: bool,
+    pub(crate) policy: Option<String>,
     /// Whether it ever was complete: then it has outputs, and its queue may hold messages.
-    pub live: bool,
+    pub(crate) live: bool,
     /// What is in its queues.
-    pub messages: u64,
+    pub(crate) messages: u64,
     history: Vec<(Timestamp, u64)>,
     stable: (String, BTreeMap<String, String>),
     plan: VecDeque<Moment>,
@@ -85,75 +85,75 @@ enum Effect {
 
 /// An event of a stack.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Event {
-    pub stack_id: String,
-    pub logical_id: String,
-    pub kind: String,
-    pub status: String,
-    pub reason: String,
-    pub token: Option<String>,
-    pub at: Timestamp,
+pub(crate) struct Event {
+    pub(crate) stack_id: String,
+    pub(crate) logical_id: String,
+    pub(crate) kind: String,
+    pub(crate) status: String,
+    pub(crate) reason: String,
+    pub(crate) token: Option<String>,
+    pub(crate) at: Timestamp,
 }
 
 /// A call that was taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Taken {
-    pub verb: &'static str,
-    pub stack_id: String,
+pub(crate) struct Taken {
+    pub(crate) verb: &'static str,
+    pub(crate) stack_id: String,
     /// The tags the stack had then; of a create, those it got.
-    pub tags: BTreeMap<String, String>,
-    pub token: Option<String>,
+    pub(crate) tags: BTreeMap<String, String>,
+    pub(crate) token: Option<String>,
     /// Whether it had served by then.
-    pub live: bool,
+    pub(crate) live: bool,
 }
 
 /// What a create is asked.
 #[derive(Clone, Debug, Default)]
-pub struct Create {
-    pub name: String,
-    pub template: String,
-    pub tags: BTreeMap<String, String>,
-    pub token: Option<String>,
-    pub capabilities: Vec<String>,
-    pub protected: bool,
-    pub policy: Option<String>,
-    pub on_failure: Option<String>,
-    pub disable_rollback: bool,
+pub(crate) struct Create {
+    pub(crate) name: String,
+    pub(crate) template: String,
+    pub(crate) tags: BTreeMap<String, String>,
+    pub(crate) token: Option<String>,
+    pub(crate) capabilities: Vec<String>,
+    pub(crate) protected: bool,
+    pub(crate) policy: Option<String>,
+    pub(crate) on_failure: Option<String>,
+    pub(crate) disable_rollback: bool,
 }
 
 /// What an update is asked. No template: the one there is.
 #[derive(Clone, Debug, Default)]
-pub struct Update {
-    pub name: String,
-    pub template: Option<String>,
-    pub tags: BTreeMap<String, String>,
-    pub token: Option<String>,
-    pub capabilities: Vec<String>,
+pub(crate) struct Update {
+    pub(crate) name: String,
+    pub(crate) template: Option<String>,
+    pub(crate) tags: BTreeMap<String, String>,
+    pub(crate) token: Option<String>,
+    pub(crate) capabilities: Vec<String>,
 }
 
 /// One account in one region.
 #[derive(Clone, Debug)]
-pub struct Cloud {
-    pub account: String,
-    pub region: String,
-    pub now: Timestamp,
+pub(crate) struct Cloud {
+    pub(crate) account: String,
+    pub(crate) region: String,
+    pub(crate) now: Timestamp,
     /// What becomes of the next operations; once it is empty, all work.
-    pub fates: VecDeque<Fate>,
+    pub(crate) fates: VecDeque<Fate>,
     /// Every call that was taken.
-    pub taken: Vec<Taken>,
+    pub(crate) taken: Vec<Taken>,
     /// Messages that went with a queue.
-    pub lost: u64,
+    pub(crate) lost: u64,
     /// How long each step of an operation takes, in seconds.
-    pub step: i64,
+    pub(crate) step: i64,
     /// Stacks there may be.
-    pub limit: usize,
+    pub(crate) limit: usize,
     stacks: Vec<Stack>,
     events: Vec<Event>,
     tokens: BTreeMap<String, (String, usize)>,
 }
 
 impl Cloud {
-    pub fn new(account: &str, region: &str, now: Timestamp) -> Self {
+    pub(crate) fn new(account: &str, region: &str, now: Timestamp) -> Self {
         Self {
             account: account.to_owned(),
             region: region.to_owned(),
@@ -170,7 +170,7 @@ impl Cloud {
     }
 
     /// Lets time pass.
-    pub fn advance(&mut self, seconds: i64) {
+    pub(crate) fn advance(&mut self, seconds: i64) {
         let until = self.now + SignedDuration::from_secs(seconds);
         loop {
             let due = |stack: &Stack| {
@@ -278,12 +278,12 @@ impl Cloud {
     }
 
     /// API DescribeStacks.
-    pub fn describe(&self, name: &str) -> Result<&Stack, ApiError> {
+    pub(crate) fn describe(&self, name: &str) -> Result<&Stack, ApiError> {
         self.there(name).map(|index| &self.stacks[index])
     }
 
     /// API DescribeStackEvents: newest first.
-    pub fn events(&self, name: &str) -> Result<Vec<&Event>, ApiError> {
+    pub(crate) fn events(&self, name: &str) -> Result<Vec<&Event>, ApiError> {
         let id = &self.stacks[self.there(name)?].id;
         Ok(self
             .events
@@ -293,7 +293,7 @@ impl Cloud {
             .collect())
     }
 
-    pub fn stacks(&self) -> &[Stack] {
+    pub(crate) fn stacks(&self) -> &[Stack] {
         &self.stacks
     }
 
@@ -344,7 +344,7 @@ impl Cloud {
     }
 
     /// API CreateStack.
-    pub fn create(&mut self, ask: Create) -> Result<String, ApiError> {
+    pub(crate) fn create(&mut self, ask: Create) -> Result<String, ApiError> {
         if ask.disable_rollback && ask.on_failure.is_some() {
             return Err(invalid(
                 "Either OnFailure or DisableRollback can be specified, but not both",
@@ -430,7 +430,7 @@ impl Cloud {
     }
 
     /// API UpdateStack; which statuses take it: UG, stack status codes, and stack-lifecycle 2.
-    pub fn update(&mut self, ask: Update) -> Result<String, ApiError> {
+    pub(crate) fn update(&mut self, ask: Update) -> Result<String, ApiError> {
         let index = self.there(&ask.name)?;
         let template = ask
             .template
@@ -518,7 +518,7 @@ impl Cloud {
     }
 
     /// API ContinueUpdateRollback: only in `UPDATE_ROLLBACK_FAILED`.
-    pub fn go_on(&mut self, name: &str, token: Option<String>) -> Result<(), ApiError> {
+    pub(crate) fn go_on(&mut self, name: &str, token: Option<String>) -> Result<(), ApiError> {
         let index = self.there(name)?;
         let what = format!("continue {}", self.stacks[index].id);
         if self.token(token.as_ref(), &what)?.is_some() {
@@ -538,7 +538,7 @@ impl Cloud {
     }
 
     /// API RollbackStack: from `CREATE_FAILED` and `UPDATE_FAILED`.
-    pub fn rollback(&mut self, name: &str, token: Option<String>) -> Result<(), ApiError> {
+    pub(crate) fn rollback(&mut self, name: &str, token: Option<String>) -> Result<(), ApiError> {
         let index = self.there(name)?;
         let what = format!("rollback {}", self.stacks[index].id);
         if self.token(token.as_ref(), &what)?.is_some() {
@@ -588,7 +588,12 @@ impl Cloud {
 
     /// API DeleteStack. Nothing there: nothing happens. Refused while updating or cleaning up `[I]` amplify-backend#2366; accepted
     /// while creating `[I]` delstack#646; resources are retained, and deletion forced, in `DELETE_FAILED` only.
-    pub fn delete(&mut self, name: &str, token: Option<String>, special: bool) -> Result<(), ApiError> {
+    pub(crate) fn delete(
+        &mut self,
+        name: &str,
+        token: Option<String>,
+        special: bool,
+    ) -> Result<(), ApiError> {
         let Some(index) = self.find(name) else {
             return Ok(());
         };
@@ -645,7 +650,7 @@ impl Cloud {
     }
 
     /// API UpdateTerminationProtection: in every status but of deletion.
-    pub fn protect(&mut self, name: &str, on: bool) -> Result<(), ApiError> {
+    pub(crate) fn protect(&mut self, name: &str, on: bool) -> Result<(), ApiError> {
         let index = self.there(name)?;
         if matches!(
             self.stacks[index].status,
@@ -666,7 +671,7 @@ impl Cloud {
     }
 
     /// Puts a stack into a status, as somebody else would, or as no emulator can.
-    pub fn put(&mut self, name: &str, status: &'static str) {
+    pub(crate) fn put(&mut self, name: &str, status: &'static str) {
         if let Some(index) = self.find(name) {
             let stack = &mut self.stacks[index];
             stack.plan.clear();
@@ -681,18 +686,18 @@ impl Cloud {
     }
 
     /// Messages that went with what somebody else deleted are nobody's fault here.
-    pub fn forgive(&mut self) {
+    pub(crate) fn forgive(&mut self) {
         self.lost = 0;
     }
 
-    pub fn relabel(&mut self, name: &str, tags: BTreeMap<String, String>) {
+    pub(crate) fn relabel(&mut self, name: &str, tags: BTreeMap<String, String>) {
         if let Some(index) = self.find(name) {
             self.stacks[index].tags = tags;
         }
     }
 
     /// A sender calls; whether it was acknowledged. A closed front turns it away.
-    pub fn send(&mut self, name: &str) -> bool {
+    pub(crate) fn send(&mut self, name: &str) -> bool {
         let now = self.now;
         let Some(index) = self.find(name) else {
             return false;
@@ -710,7 +715,7 @@ impl Cloud {
     }
 
     /// The consumer reads all.
-    pub fn drain(&mut self, name: &str) {
+    pub(crate) fn drain(&mut self, name: &str) {
         let now = self.now;
         if let Some(index) = self.find(name) {
             let stack = &mut self.stacks[index];
@@ -720,7 +725,7 @@ impl Cloud {
     }
 
     /// Messages as they were counted some seconds ago: SQS counts approximately, within a minute (SQS API, GetQueueAttributes).
-    pub fn count(&self, name: &str, ago: i64) -> Option<u64> {
+    pub(crate) fn count(&self, name: &str, ago: i64) -> Option<u64> {
         let stack = &self.stacks[self.find(name)?];
         let then = self.now - SignedDuration::from_secs(ago);
         let known = stack.history.iter().rev().find(|(at, _)| *at <= then);

@@ -11,7 +11,7 @@ use super::{Resources, tags};
 use crate::aws::wanted::Wanted;
 
 /// Below this path stand the roles of all functions, so that the rights to make them can name it.
-pub const ROLE_PATH: &str = "/mef/";
+const ROLE_PATH: &str = "/mef/";
 /// Megabytes. CPU comes with memory: a quarter of a core is enough for the engine and TLS.
 const MEMORY: u16 = 256;
 /// Seconds a request may take; senders give up sooner.
