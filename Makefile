@@ -30,9 +30,18 @@ vectors: ## The published signature vectors; MEF_VECTORS=<file>[:<file>] adds fi
 	cargo test --package mef-pipeline --test vectors -- --nocapture
 
 .PHONY: soak
-soak: tools ## What takes long: 100 kills under load, longer property tests, an operator cut at every request, 1,000 sources
+soak: tools ## What takes long: 100 kills under load, longer property tests, an operator cut at every request, 1,000 sources, ten minutes of every fuzz target
 	MEF_SOAK=1 PROPTEST_CASES=4096 cargo test --package mef-queue --package mef-pipeline --package mef-e2e --no-fail-fast -- --nocapture
 	MEF_SOAK=1 cargo test --package mef-operator --test it --no-fail-fast -- --nocapture --test-threads 2
+	MEF_FUZZ_SECONDS=$${MEF_FUZZ_SECONDS:-600} $(MAKE) --no-print-directory fuzz
+
+# Apart from all other builds: the same crates, with counters in them.
+FUZZ_TARGET_DIR := $(CARGO_TARGET_DIR)-fuzz
+
+.PHONY: fuzz
+fuzz: ## Fuzz every target for MEF_FUZZ_SECONDS (60); MEF_FUZZ_TARGETS="parse splice" takes only those
+	cd fuzz && RUSTC_WRAPPER=$$PWD/rustc-with-coverage CARGO_TARGET_DIR=$(FUZZ_TARGET_DIR) cargo build --locked --quiet --profile fuzz
+	fuzz/run $(FUZZ_TARGET_DIR)/fuzz/mef-fuzz $(MEF_CACHE)/fuzz $(MEF_FUZZ_TARGETS)
 
 .PHONY: lint
 lint: $(TOOLS)/bin/cargo-deny ## Format, clippy with warnings as errors, generated files, bans, licences, sources

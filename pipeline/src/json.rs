@@ -84,8 +84,8 @@ impl Document {
         })
     }
 
-    /// Reads JSON values that stand one after the other, with or without whitespace between them. Empty for a text of
-    /// whitespace only.
+    /// Reads JSON values that stand one after the other. Whitespace between them may be missing only behind an array or
+    /// object: `{}{}` and `[]1` are two values, `1""` and `"a""b"` are an error. Empty for a text of whitespace only.
     ///
     /// # Errors
     /// With the first place that belongs to no value; the values before it are not returned.
