@@ -88,7 +88,9 @@ impl Challenges {
 
     /// Whether some handshake signs anything for anybody.
     pub(crate) fn sign_for_anybody(&self) -> bool {
-        self.challenges.iter().any(|challenge| !challenge.signs.is_empty())
+        self.challenges
+            .iter()
+            .any(|challenge| !challenge.signs.is_empty())
     }
 
     /// Whether a handshake signs this content for anybody who asks. Its signature then proves nothing: an event of that

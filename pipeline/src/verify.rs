@@ -34,9 +34,9 @@ use crate::received::Received;
 use crate::secret::KeyRing;
 use crate::time;
 pub(crate) use explain::Trace;
-pub(crate) use proofs::Proofs;
 use pattern::Pattern;
 use primitive::{Kind, Primitive, Proof, Trusted};
+pub(crate) use proofs::Proofs;
 use template::Content;
 use value::{ValueSource, View};
 

@@ -27,6 +27,8 @@ const GZIP: &[u8] = &[0x1f, 0x8b];
 
 /// How much of a gzip body is looked at for secrets (64 MiB): as much as a body may unpack to.
 const MAX_UNPACKED_BYTES: u64 = 64 * 1024 * 1024;
+/// How often gzip in gzip is unpacked in the search for secrets.
+const MAX_LAYERS: usize = 4;
 
 /// What all letters of a definition have in common.
 #[derive(Clone, Debug)]
@@ -201,17 +203,21 @@ impl Frame {
 }
 
 /// A body of unknown shape without secrets. One that is gzip and holds a secret is kept unpacked: packed again it would
-/// be other bytes anyway, and a replay tells gzip by its first bytes.
+/// be other bytes anyway, and a replay tells gzip by its first bytes. Nor does gzip in gzip hide one.
 #[must_use]
 pub fn without_secrets<'a>(bytes: &'a [u8], redactor: &Redactor) -> Cow<'a, [u8]> {
-    if !bytes.starts_with(GZIP) {
+    clean(bytes, redactor, MAX_LAYERS)
+}
+
+fn clean<'a>(bytes: &'a [u8], redactor: &Redactor, layers: usize) -> Cow<'a, [u8]> {
+    if layers == 0 || !bytes.starts_with(GZIP) {
         return redactor.bytes(bytes);
     }
     let mut unpacked = Vec::new();
     let read = MultiGzDecoder::new(bytes)
         .take(MAX_UNPACKED_BYTES)
         .read_to_end(&mut unpacked);
-    match (read, redactor.bytes(&unpacked)) {
+    match (read, clean(&unpacked, redactor, layers - 1)) {
         (Ok(_), Cow::Owned(clean)) => Cow::Owned(clean),
         // Damaged gzip stays as it is: what is left of a secret in it cannot be told from noise.
         _ => redactor.bytes(bytes),

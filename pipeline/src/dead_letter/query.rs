@@ -107,6 +107,9 @@ mod tests {
     fn values_of_parameters_that_carry_a_signed_token_or_any_signature_are_not_kept() {
         check("grant=a.b.c&a=1", "grant=[redacted]&a=1");
         check("%67rant=a.b.c", "%67rant=[redacted]");
-        check("seal=00&SEAL2=11&seal3=22", "seal=[redacted]&SEAL2=[redacted]&seal3=22");
+        check(
+            "seal=00&SEAL2=11&seal3=22",
+            "seal=[redacted]&SEAL2=[redacted]&seal3=22",
+        );
     }
 }

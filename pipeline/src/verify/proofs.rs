@@ -24,9 +24,13 @@ impl Proofs {
         for primitive in verification.any.iter().flat_map(|all_of| &all_of.all) {
             let credential = primitive.token.as_ref().map(|token| &token.from);
             let credential = credential.or(primitive.jwt.as_ref().map(|jwt| &jwt.from));
-            proofs.credentials.extend(credential.map(|from| from.to_lowercase()));
+            proofs
+                .credentials
+                .extend(credential.map(|from| from.to_lowercase()));
             let signatures = signatures(primitive);
-            proofs.signatures.extend(signatures.iter().map(|from| from.to_lowercase()));
+            proofs
+                .signatures
+                .extend(signatures.iter().map(|from| from.to_lowercase()));
         }
         proofs
     }
@@ -53,7 +57,8 @@ impl Proofs {
 
     /// Whether a query parameter of this name holds a token. Compared without case.
     pub(crate) fn is_credential_parameter(&self, name: &str) -> bool {
-        self.credentials.contains(&format!("query:{}", name.to_lowercase()))
+        self.credentials
+            .contains(&format!("query:{}", name.to_lowercase()))
     }
 }
 
@@ -71,7 +76,9 @@ fn signatures(primitive: &Primitive) -> Vec<String> {
         several.chain(series).collect()
     };
     if primitive.http_sig.is_some() {
-        return ["header:signature", "header:signature-input"].map(str::to_owned).into();
+        return ["header:signature", "header:signature-input"]
+            .map(str::to_owned)
+            .into();
     }
     let sources = [
         primitive.hmac.as_ref().map(|hmac| &hmac.signature),

@@ -25,7 +25,9 @@ fn request(method: &str, query: &str, signature: &str, body: &str) -> Received {
         method: method.to_owned(),
         path: "/x".to_owned(),
         query: query.to_owned(),
-        headers: [("x-twitter-webhooks-signature", signature)].into_iter().collect(),
+        headers: [("x-twitter-webhooks-signature", signature)]
+            .into_iter()
+            .collect(),
         body: body.as_bytes().to_vec().into(),
         peer: None,
         client_certificate: None,
@@ -37,7 +39,9 @@ fn request(method: &str, query: &str, signature: &str, body: &str) -> Received {
 fn ask(loaded: &Loaded<'_>, received: Received) -> Outcome {
     let source = loaded.source.as_ref().expect("it compiles");
     let now = received.at;
-    process(source, received, &loaded.keys, &NetworkKeys::none(), now, &|| false)
+    process(source, received, &loaded.keys, &NetworkKeys::none(), now, &|| {
+        false
+    })
 }
 
 /// What anybody gets who asks for this word to be signed.

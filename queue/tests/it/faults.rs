@@ -163,7 +163,10 @@ fn what_a_failed_sync_left_is_written_again_before_it_is_shown() {
         keep(&queue, Lane::Events, vec![message("a", "1")]).await;
         disk.fail(disk.operations() + 2..u64::MAX);
         let results = queue.send(Lane::Events, vec![message("b", "1")]).await;
-        assert!(matches!(results[0], Err(SendError::Unavailable(_))), "{results:?}");
+        assert!(
+            matches!(results[0], Err(SendError::Unavailable(_))),
+            "{results:?}"
+        );
         let next = disk.killed();
         drop(queue);
         bench.options.storage = Arc::new(next.clone());

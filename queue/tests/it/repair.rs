@@ -69,7 +69,8 @@ async fn a_tail_torn_at_any_length_is_cut_off_and_the_rest_is_whole() {
 }
 
 #[tokio::test]
-async fn a_segment_that_is_shorter_than_the_journal_says_is_refused_and_goes_on_once_the_journal_is_moved_aside() {
+async fn a_segment_that_is_shorter_than_the_journal_says_is_refused_and_goes_on_once_the_journal_is_moved_aside()
+ {
     for segment_bytes in [1 << 20, 200] {
         let mut bench = Bench::new();
         bench.options.segment_bytes = segment_bytes;
@@ -81,7 +82,9 @@ async fn a_segment_that_is_shorter_than_the_journal_says_is_refused_and_goes_on_
         let noted = fs::read(&journal).unwrap();
         for length in 0..whole.len() {
             fs::write(path, &whole[..length]).unwrap();
-            let error = try_open(&bench).err().expect("what was kept is not missed in silence");
+            let error = try_open(&bench)
+                .err()
+                .expect("what was kept is not missed in silence");
             let QueueError::Damaged {
                 path: named,
                 offset,
@@ -92,8 +95,15 @@ async fn a_segment_that_is_shorter_than_the_journal_says_is_refused_and_goes_on_
             };
             assert_eq!(named, path.to_str().unwrap());
             assert!(*offset <= length as u64, "length {length}: {error}");
-            assert!(message.contains("mv ") && message.contains(".damaged"), "{message}");
-            assert_eq!(fs::metadata(path).unwrap().len(), length as u64, "nothing was changed");
+            assert!(
+                message.contains("mv ") && message.contains(".damaged"),
+                "{message}"
+            );
+            assert_eq!(
+                fs::metadata(path).unwrap().len(),
+                length as u64,
+                "nothing was changed"
+            );
             assert_eq!(fs::read(&journal).unwrap(), noted, "nothing was changed");
         }
         if segments.len() == 1 {
@@ -303,6 +313,8 @@ async fn a_copy_of_a_record_inside_a_body_is_no_record() {
     let bench = Bench::new();
     five(&bench).await;
     let queue = bench.open();
+    let journal = bench.path().join("events/journal");
+    let noted = fs::read(&journal).unwrap();
     keep(
         &queue,
         Lane::Events,
@@ -313,6 +325,8 @@ async fn a_copy_of_a_record_inside_a_body_is_no_record() {
     let path = bench.segments(Lane::Events).remove(0);
     let whole = fs::read(&path).unwrap();
     fs::write(&path, &whole[..whole.len() - 1]).unwrap();
+    // As if the process had been killed in that write.
+    fs::write(&journal, noted).unwrap();
     // In the torn record they neither count as messages nor make the tear look like damage.
     let mut reader = FileReader::open(&bench.path()).unwrap();
     assert_eq!(

@@ -159,7 +159,9 @@ async fn a_signed_token_is_shown_neither_out_of_a_header_nor_out_of_the_query() 
     let any = json!({"any": [{"all": [jwt("header:x-grant")]}, {"all": [jwt("query:Grant")]}]});
     let source = SourceBuilder::okta()
         .usages(["signing"].into_iter())
-        .preset(move |preset| preset.verification = serde_json::from_value(any.clone()).expect("a verification"));
+        .preset(move |preset| {
+            preset.verification = serde_json::from_value(any.clone()).expect("a verification")
+        });
     let server = Server::start(vec![source.route(&queue)]).await;
     let observer = Observer::new(Bounds::default());
     server.receiver.observe(observer.clone());
@@ -180,7 +182,10 @@ async fn a_signed_token_is_shown_neither_out_of_a_header_nor_out_of_the_query() 
         let trace = observer.get(number).expect("a trace");
         trace.captured.as_ref().expect("it was genuine").redacted()
     };
-    assert_eq!(shown(1).headers[0], ("x-grant".to_owned(), "[redacted]".to_owned()));
+    assert_eq!(
+        shown(1).headers[0],
+        ("x-grant".to_owned(), "[redacted]".to_owned())
+    );
     assert_eq!(shown(2).target, "/okta?a=1&Grant=[redacted]");
     assert!(shown(1).altered && shown(2).altered);
     let letters = queue.kept(Lane::Dead);

@@ -23,7 +23,11 @@ pub fn target(data: &[u8]) {
     let loaded = load(&manifests, Secrets::MadeUp);
     let found = problems(&manifests, &loaded);
     let again = read(text);
-    assert_eq!(problems(&again, &load(&again, Secrets::MadeUp)), found, "the same problems");
+    assert_eq!(
+        problems(&again, &load(&again, Secrets::MadeUp)),
+        found,
+        "the same problems"
+    );
     for problem in &found {
         check_problem(problem, text);
     }
@@ -31,7 +35,10 @@ pub fn target(data: &[u8]) {
         check_source(source);
     }
     if has_errors(&found) {
-        assert!(found.iter().any(|problem| problem.file.is_some()), "an error is nowhere: {found:?}");
+        assert!(
+            found.iter().any(|problem| problem.file.is_some()),
+            "an error is nowhere: {found:?}"
+        );
     }
 }
 
@@ -49,7 +56,10 @@ fn check_problem(problem: &Problem, text: &str) {
     if let Some(line) = problem.line {
         // A place may be right behind the last line.
         let lines = text.split(['\n', '\r']).count() + 1;
-        assert!((1..=lines).contains(&(line as usize)), "line {line} of {lines}: {problem}");
+        assert!(
+            (1..=lines).contains(&(line as usize)),
+            "line {line} of {lines}: {problem}"
+        );
     }
 }
 
@@ -72,5 +82,9 @@ fn check_source(loaded: &Loaded<'_>) {
     };
     let now: Timestamp = "2026-01-02T03:04:05Z".parse().expect("it is a time");
     let checked = check(loaded, now, &interrupted);
-    assert_eq!(checked.samples.len(), definition.spec.samples.len(), "every sample ran");
+    assert_eq!(
+        checked.samples.len(),
+        definition.spec.samples.len(),
+        "every sample ran"
+    );
 }

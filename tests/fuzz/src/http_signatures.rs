@@ -38,7 +38,8 @@ pub fn target(data: &[u8]) {
 fn compile(components: &[&str]) -> Option<Verifier> {
     let http_sig = json!({"algorithms": ["HmacSha256"], "maxAge": "300s", "components": components});
     let verification: Verification =
-        serde_json::from_value(json!({"any": [{"all": [{"httpSig": http_sig}]}]})).expect("the words are right");
+        serde_json::from_value(json!({"any": [{"all": [{"httpSig": http_sig}]}]}))
+            .expect("the words are right");
     let webhook = Webhook {
         verification: Some(verification.clone()),
         public_url: Some(PUBLIC_URL.to_owned()),

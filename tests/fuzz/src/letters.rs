@@ -17,7 +17,10 @@ static BENCHES: LazyLock<[Bench; 3]> = LazyLock::new(|| {
     [
         Bench::new(&aborts, &json!({"formats": ["Json"]})),
         Bench::new(&aborts, &json!({"formats": ["Ndjson"]})),
-        Bench::new(&json!({"filter": ".keep == true"}), &json!({"formats": ["Json"], "split": {"pointer": ""}})),
+        Bench::new(
+            &json!({"filter": ".keep == true"}),
+            &json!({"formats": ["Json"], "split": {"pointer": ""}}),
+        ),
     ]
 });
 
@@ -73,7 +76,8 @@ fn check_written(bench: &Bench, letter: &Letter, limit: usize) {
         }
         Err(error) => assert!(error.bytes > error.limit && error.limit == limit),
     }
-    let items = reprocess(&bench.source, letter, REPLAY, &bench.keys, &|| false).expect("what we wrote goes back");
+    let items =
+        reprocess(&bench.source, letter, REPLAY, &bench.keys, &|| false).expect("what we wrote goes back");
     assert!(!items.is_empty(), "what was kept vanishes");
     for item in &items {
         check_again(letter, item);
@@ -100,7 +104,10 @@ fn check_again(before: &Letter, item: &Prepared) {
 }
 
 fn check_text(text: &[u8]) {
-    assert!(text.iter().all(|byte| (0x20..0x7f).contains(byte)), "one line of ASCII");
+    assert!(
+        text.iter().all(|byte| (0x20..0x7f).contains(byte)),
+        "one line of ASCII"
+    );
     let shown = text.windows(SECRET.len()).any(|part| part == SECRET.as_bytes());
     assert!(!shown, "the secret is shown");
 }

@@ -19,7 +19,8 @@ struct MemoryFile(Content);
 impl Memory {
     /// A file system with these files.
     pub(crate) fn with(files: &BTreeMap<PathBuf, Vec<u8>>) -> Self {
-        let content = |(path, bytes): (&PathBuf, &Vec<u8>)| (path.clone(), Arc::new(Mutex::new(bytes.clone())));
+        let content =
+            |(path, bytes): (&PathBuf, &Vec<u8>)| (path.clone(), Arc::new(Mutex::new(bytes.clone())));
         Self(Arc::new(Mutex::new(files.iter().map(content).collect())))
     }
 

@@ -65,7 +65,10 @@ fn check_place(text: &[u8], error: &JsonError) {
     let before = text.get(..error.offset).expect("the place lies in the text");
     let lines = before.iter().filter(|byte| **byte == b'\n').count() + 1;
     assert_eq!(error.line as usize, lines, "{error}");
-    assert!((1..=before.len() + 1).contains(&(error.column as usize)), "{error}");
+    assert!(
+        (1..=before.len() + 1).contains(&(error.column as usize)),
+        "{error}"
+    );
 }
 
 /// A document has this value, however it is asked.
@@ -82,7 +85,10 @@ fn check_node(node: Node<'_>, expected: &Value) {
         (Kind::Boolean, Value::Bool(expected)) => assert_eq!(node.as_bool(), Some(*expected)),
         (Kind::Number, Value::Number(_)) => {
             let digits = node.number_text().expect("it is a number");
-            assert_eq!(serde_json::from_str::<Value>(&digits).ok().as_ref(), Some(expected));
+            assert_eq!(
+                serde_json::from_str::<Value>(&digits).ok().as_ref(),
+                Some(expected)
+            );
         }
         (Kind::String, Value::String(expected)) => {
             assert_eq!(node.as_str().as_deref(), Some(expected.as_str()));
@@ -126,7 +132,10 @@ fn check_text(document: &Document, expected: &Value) {
     document.write_ascii(&mut copied);
     Owned::from(document).write_ascii(&mut built);
     for text in [&copied, &built] {
-        assert!(text.iter().all(|byte| (0x20..0x7f).contains(byte)), "one line of ASCII");
+        assert!(
+            text.iter().all(|byte| (0x20..0x7f).contains(byte)),
+            "one line of ASCII"
+        );
         match oracle::value(text) {
             Answer::Accepts(value) => assert_eq!(value, *expected, "what is written"),
             answer => panic!("what is written is JSON no more: {answer:?}"),

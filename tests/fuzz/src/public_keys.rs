@@ -60,7 +60,11 @@ fn pubkey(words: &Value) -> Value {
 
 /// Bytes as a document of keys and as a secret; and a request as [`Written`] with its signature put where the mark stands.
 pub fn target(data: &[u8]) {
-    for kind in [DocumentKind::Jwks, DocumentKind::GithubKeys, DocumentKind::Certificate] {
+    for kind in [
+        DocumentKind::Jwks,
+        DocumentKind::GithubKeys,
+        DocumentKind::Certificate,
+    ] {
         if let Ok(keys) = KeySet::parse(kind, data) {
             assert!((1..=MAX_KEYS).contains(&keys.len()), "{} keys", keys.len());
         }
@@ -70,7 +74,12 @@ pub fn target(data: &[u8]) {
         let keys = key_ring(reader.uses(), data);
         // What is told of a key never shows it.
         for problem in reader.check_keys(&keys) {
-            let shown = data.len() >= 16 && problem.to_string().as_bytes().windows(data.len()).any(|part| part == data);
+            let shown = data.len() >= 16
+                && problem
+                    .to_string()
+                    .as_bytes()
+                    .windows(data.len())
+                    .any(|part| part == data);
             assert!(!shown, "the key is shown");
         }
     }
@@ -85,7 +94,12 @@ fn check_request(written: &Written) {
     let received = written.received();
     assert!(!accepts(received.clone()), "accepted from nobody");
 
-    let time = received.headers.single("x-time").unwrap_or_default().as_bytes().to_vec();
+    let time = received
+        .headers
+        .single("x-time")
+        .unwrap_or_default()
+        .as_bytes()
+        .to_vec();
     let signed = [&time, b".".as_slice(), &received.body].concat();
     let good = STANDARD.encode(pair().sign(&signed).as_ref());
     let Some(list) = received.headers.single("x-signature") else {

@@ -16,11 +16,18 @@ static PAIR: LazyLock<Ed25519KeyPair> =
 static JWKS: LazyLock<Arc<KeySet>> = LazyLock::new(|| {
     let x = URL_SAFE_NO_PAD.encode(pair().public_key().as_ref());
     let key = |id: &str| json!({"kty": "OKP", "crv": "Ed25519", "kid": id, "x": x});
-    parse(DocumentKind::Jwks, &json!({"keys": [key("one"), key("two")]}).to_string())
+    parse(
+        DocumentKind::Jwks,
+        &json!({"keys": [key("one"), key("two")]}).to_string(),
+    )
 });
 static GITHUB: LazyLock<Arc<KeySet>> = LazyLock::new(|| {
-    let key = json!({"key_identifier": "one", "key": include_str!("../data/p256-public.pem"), "is_current": true});
-    parse(DocumentKind::GithubKeys, &json!({"public_keys": [key]}).to_string())
+    let key =
+        json!({"key_identifier": "one", "key": include_str!("../data/p256-public.pem"), "is_current": true});
+    parse(
+        DocumentKind::GithubKeys,
+        &json!({"public_keys": [key]}).to_string(),
+    )
 });
 static CERTIFICATE: LazyLock<Arc<KeySet>> =
     LazyLock::new(|| parse(DocumentKind::Certificate, include_str!("../data/certificate.pem")));

@@ -37,20 +37,30 @@ static CLOSED: LazyLock<Closed> = LazyLock::new(|| {
     let queue = open(&memory).expect("an empty folder is a queue");
     let messages = RUNTIME.block_on(async {
         for first in (0..MESSAGES).step_by(3) {
-            let three = (first..first + 3).map(|number| message(&format!("body of {number}"))).collect();
+            let three = (first..first + 3)
+                .map(|number| message(&format!("body of {number}")))
+                .collect();
             let kept = queue.send(Lane::Events, three).await;
             assert!(kept.iter().all(Result::is_ok), "{kept:?}");
         }
-        let held = queue.receive(Lane::Events, MESSAGES, Duration::from_secs(60)).await;
+        let held = queue
+            .receive(Lane::Events, MESSAGES, Duration::from_secs(60))
+            .await;
         for held in held.expect("they are there") {
             if held.message_id == DELETED {
-                queue.delete(Lane::Events, &held.handle).await.expect("it is held");
+                queue
+                    .delete(Lane::Events, &held.handle)
+                    .await
+                    .expect("it is held");
             }
         }
         scan(&queue).await
     });
     drop(queue);
-    let mut messages: BTreeMap<_, _> = messages.into_iter().map(|one| (one.message_id.clone(), one)).collect();
+    let mut messages: BTreeMap<_, _> = messages
+        .into_iter()
+        .map(|one| (one.message_id.clone(), one))
+        .collect();
     assert_eq!(messages.len(), MESSAGES - 1);
     let deleted = Delivery {
         message_id: DELETED.to_owned(),
@@ -82,13 +92,24 @@ pub fn target(data: &[u8]) {
             drop(queue);
             let again = open(&memory).expect("what was opened and closed is opened again");
             let kept = RUNTIME.block_on(scan(&again));
-            assert!(kept.iter().any(|one| one.body == b"later"), "what was kept afterwards is lost");
+            assert!(
+                kept.iter().any(|one| one.body == b"later"),
+                "what was kept afterwards is lost"
+            );
         }
-        Err(QueueError::Damaged { path, offset, message }) => {
+        Err(QueueError::Damaged {
+            path,
+            offset,
+            message,
+        }) => {
             let length = files.get(Path::new(&path)).map_or(0, Vec::len);
             assert!(offset <= length as u64, "{path}: byte {offset} of {length}");
             assert!(!message.is_empty());
-            assert_eq!(untimed(memory.files()), untimed(files), "a refusal changes nothing");
+            assert_eq!(
+                untimed(memory.files()),
+                untimed(files),
+                "a refusal changes nothing"
+            );
         }
         Err(error) => panic!("it opens or is damaged: {error}"),
     }
@@ -144,7 +165,10 @@ fn read_beside(memory: &Memory) {
 async fn check_open(queue: &FileQueue, complete: bool) {
     let found = scan(queue).await;
     found.iter().for_each(check_one);
-    let ids: Vec<u64> = found.iter().filter_map(|one| one.message_id.parse().ok()).collect();
+    let ids: Vec<u64> = found
+        .iter()
+        .filter_map(|one| one.message_id.parse().ok())
+        .collect();
     assert!(ids.is_sorted_by(|one, next| one < next), "each once and in order");
     if complete {
         let lost: Vec<_> = CLOSED
@@ -157,7 +181,10 @@ async fn check_open(queue: &FileQueue, complete: bool) {
     let mut receipts = queue.send(Lane::Events, vec![message("later")]).await;
     let receipt = receipts.remove(0).expect("an open queue takes messages");
     let number: u64 = receipt.message_id.parse().expect("it is a number");
-    assert!(ids.last().is_none_or(|last| number > *last), "{number} is given twice");
+    assert!(
+        ids.last().is_none_or(|last| number > *last),
+        "{number} is given twice"
+    );
 }
 
 /// It is what was kept under this sequence.
@@ -176,7 +203,10 @@ fn message(body: &str) -> Outgoing {
 }
 
 async fn scan(queue: &FileQueue) -> Vec<Delivery> {
-    queue.scan(Lane::Events, None, 1000).await.expect("an open queue can be read")
+    queue
+        .scan(Lane::Events, None, 1000)
+        .await
+        .expect("an open queue can be read")
 }
 
 fn open(memory: &Memory) -> Result<FileQueue, QueueError> {

@@ -95,7 +95,11 @@ impl Written {
             method: self.method.clone(),
             path: "/hook".to_owned(),
             query: self.query.clone(),
-            headers: self.headers.iter().map(|(name, value)| (name, value.clone())).collect(),
+            headers: self
+                .headers
+                .iter()
+                .map(|(name, value)| (name, value.clone()))
+                .collect(),
             body: Bytes::from(self.body.clone()),
             peer: None,
             client_certificate: None,
@@ -106,7 +110,8 @@ impl Written {
 
     /// As its sender has it before it is signed; a header that is no text is left out.
     pub(crate) fn unsigned(&self) -> UnsignedRequest {
-        let text = |(name, value): &(String, Vec<u8>)| Some((name.clone(), String::from_utf8(value.clone()).ok()?));
+        let text =
+            |(name, value): &(String, Vec<u8>)| Some((name.clone(), String::from_utf8(value.clone()).ok()?));
         UnsignedRequest {
             method: self.method.clone(),
             path: "/hook".to_owned(),

@@ -31,8 +31,14 @@ pub fn target(data: &[u8]) {
     };
     if subject.judge(received.clone(), &keys).is_ok() && covers_body(subject.preset) {
         let longer = [&received.body, b"x".as_slice()].concat().into();
-        let longer = Received { body: longer, ..received };
-        assert!(subject.judge(longer, &keys).is_err(), "accepted with another body");
+        let longer = Received {
+            body: longer,
+            ..received
+        };
+        assert!(
+            subject.judge(longer, &keys).is_err(),
+            "accepted with another body"
+        );
     }
 }
 

@@ -27,15 +27,23 @@ enum Reading {
 
 static READINGS: [(Reading, &str); 4] = [
     (Reading::Json, r#"{"formats": ["Json"]}"#),
-    (Reading::Split, r#"{"formats": ["Json"], "split": {"pointer": "/items"}}"#),
+    (
+        Reading::Split,
+        r#"{"formats": ["Json"], "split": {"pointer": "/items"}}"#,
+    ),
     (Reading::Ndjson, r#"{"formats": ["Ndjson"]}"#),
     (Reading::Stream, r#"{"formats": ["JsonStream"]}"#),
 ];
 
 /// Every format with every reading.
 static BENCHES: LazyLock<Vec<Bench>> = LazyLock::new(|| {
-    let readings = || READINGS.iter().map(|(_, rules)| serde_json::from_str(rules).expect("JSON"));
-    let of_format = |format| readings().map(move |rules: Value| Bench::new(&json!({"format": format}), &rules));
+    let readings = || {
+        READINGS
+            .iter()
+            .map(|(_, rules)| serde_json::from_str(rules).expect("JSON"))
+    };
+    let of_format =
+        |format| readings().map(move |rules: Value| Bench::new(&json!({"format": format}), &rules));
     FORMATS.iter().flat_map(of_format).collect()
 });
 
@@ -114,7 +122,10 @@ fn value(text: &[u8]) -> Option<Option<Value>> {
 
 fn check(format: &str, message: &Message, event: &Value) {
     let text = message.body();
-    assert!(text.iter().all(|byte| (0x20..0x7f).contains(byte)), "one line of ASCII");
+    assert!(
+        text.iter().all(|byte| (0x20..0x7f).contains(byte)),
+        "one line of ASCII"
+    );
     let Answer::Accepts(written) = oracle::value(text) else {
         panic!("the message is no JSON: {}", String::from_utf8_lossy(text));
     };
@@ -146,7 +157,12 @@ fn mozdef(event: &Value, id: &str) -> Value {
 }
 
 fn cloudevent(event: &Value, id: &str, written: &Value) -> Value {
-    let text = |name: &str| event.get(name).and_then(Value::as_str).is_some_and(|text| !text.is_empty());
+    let text = |name: &str| {
+        event
+            .get(name)
+            .and_then(Value::as_str)
+            .is_some_and(|text| !text.is_empty())
+    };
     if event.get("specversion") == Some(&json!("1.0")) && text("id") && text("source") && text("type") {
         return event.clone();
     }
@@ -182,7 +198,10 @@ fn check_shows_no_secret(item: &Prepared) {
     let Answer::Accepts(value) = oracle::value(&text) else {
         panic!("what is written is no JSON");
     };
-    assert!(!any_text(&value, &|text| text.contains(SECRET)), "the secret is shown");
+    assert!(
+        !any_text(&value, &|text| text.contains(SECRET)),
+        "the secret is shown"
+    );
 }
 
 fn check_bytes(text: &[u8]) {

@@ -40,7 +40,10 @@ pub fn target(data: &[u8]) {
             body,
             ..received.clone()
         };
-        assert!(subject.judge(longer, &network).is_err(), "accepted with another body");
+        assert!(
+            subject.judge(longer, &network).is_err(),
+            "accepted with another body"
+        );
     }
     if covers_url(subject.preset) {
         let query = format!("{}&added=1", received.query);
@@ -48,19 +51,32 @@ pub fn target(data: &[u8]) {
             query,
             ..received.clone()
         };
-        assert!(subject.judge(other, &network).is_err(), "accepted with another query");
+        assert!(
+            subject.judge(other, &network).is_err(),
+            "accepted with another query"
+        );
     }
     if let Some(tolerance) = signed_tolerance(subject.preset) {
         for second in [-2 * tolerance - 2, 2 * tolerance + 2] {
             let later = now() + second.seconds();
-            let verdict = judge(&subject.verifier, received.clone(), &subject.keys, &network, later);
+            let verdict = judge(
+                &subject.verifier,
+                received.clone(),
+                &subject.keys,
+                &network,
+                later,
+            );
             assert!(verdict.is_err(), "accepted {second} s later");
         }
     }
 }
 
 fn reads_token_in_body(preset: &Preset) -> bool {
-    let mut primitives = preset.verification.any.iter().flat_map(|alternative| &alternative.all);
+    let mut primitives = preset
+        .verification
+        .any
+        .iter()
+        .flat_map(|alternative| &alternative.all);
     primitives.any(|primitive| {
         let token = primitive.token.as_ref();
         token.is_some_and(|token| token.from.starts_with("json:") || token.from.starts_with("form:"))
@@ -82,8 +98,17 @@ fn all_sign(preset: &Preset, piece: &str) -> bool {
 
 /// Whether the whole URL is signed and nothing else would do.
 fn covers_url(preset: &Preset) -> bool {
-    let variants = |primitive: &Primitive| primitive.hmac.as_ref().is_some_and(|hmac| !hmac.url_variants.is_empty());
-    let mut primitives = preset.verification.any.iter().flat_map(|alternative| &alternative.all);
+    let variants = |primitive: &Primitive| {
+        primitive
+            .hmac
+            .as_ref()
+            .is_some_and(|hmac| !hmac.url_variants.is_empty())
+    };
+    let mut primitives = preset
+        .verification
+        .any
+        .iter()
+        .flat_map(|alternative| &alternative.all);
     all_sign(preset, "{url}") && !primitives.any(variants)
 }
 

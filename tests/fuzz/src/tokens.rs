@@ -72,11 +72,18 @@ pub fn target(data: &[u8]) {
         let text = format!("{}.{}", encode(header), encode(claims));
         let signature = encode(&(issuer.sign)(&text));
         let accepted = issuer.accepts(format!("{text}.{signature}").as_bytes());
-        let other = format!("{}.{}.{signature}", encode(header), encode(&[claims, b" "].concat()));
+        let other = format!(
+            "{}.{}.{signature}",
+            encode(header),
+            encode(&[claims, b" "].concat())
+        );
         assert!(!issuer.accepts(other.as_bytes()), "accepted with other claims");
         match issuer.expects(header, claims) {
             Some(expected) => assert_eq!(accepted, expected, "{} token", issuer.algorithm),
-            None => assert!(!accepted || may_hold(claims), "accepted although a claim is wrong"),
+            None => assert!(
+                !accepted || may_hold(claims),
+                "accepted although a claim is wrong"
+            ),
         }
     }
 }
@@ -132,9 +139,21 @@ impl Issuer {
             Some(_) => false,
         };
         let within = [
-            time("exp", |ahead| ahead < -TOLERANCE - 1.0, |ahead| ahead > -TOLERANCE + 1.0),
-            time("nbf", |ahead| ahead > TOLERANCE + 1.0, |ahead| ahead < TOLERANCE - 1.0),
-            time("iat", |ahead| ahead > TOLERANCE + 1.0, |ahead| ahead < TOLERANCE - 1.0),
+            time(
+                "exp",
+                |ahead| ahead < -TOLERANCE - 1.0,
+                |ahead| ahead > -TOLERANCE + 1.0,
+            ),
+            time(
+                "nbf",
+                |ahead| ahead > TOLERANCE + 1.0,
+                |ahead| ahead < TOLERANCE - 1.0,
+            ),
+            time(
+                "iat",
+                |ahead| ahead > TOLERANCE + 1.0,
+                |ahead| ahead < TOLERANCE - 1.0,
+            ),
         ];
         let expected = within.iter().all(|fine| *fine);
         // A number of ten digits is a time to everybody.

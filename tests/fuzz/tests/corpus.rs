@@ -41,6 +41,9 @@ fn every_corpus_has_a_target() {
     let known: Vec<_> = TARGETS.iter().map(|target| target.name).collect();
     for folder in entries(&corpora()) {
         let name = folder.file_name().unwrap().to_string_lossy().into_owned();
-        assert!(known.contains(&name.as_str()), "fuzz/corpus/{name} belongs to no target");
+        assert!(
+            known.contains(&name.as_str()),
+            "fuzz/corpus/{name} belongs to no target"
+        );
     }
 }

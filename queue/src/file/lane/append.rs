@@ -137,7 +137,10 @@ impl Lane {
             let _ = self.storage.remove(&path);
             return Err(error);
         }
-        let full = self.segments.last_key_value().map(|(first, full)| (*first, full.end));
+        let full = self
+            .segments
+            .last_key_value()
+            .map(|(first, full)| (*first, full.end));
         self.active = Some(file);
         self.segments.insert(first, Segment::default());
         if let Some((segment, end)) = full

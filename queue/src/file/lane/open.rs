@@ -123,7 +123,9 @@ impl Lane {
                 path: path.display().to_string(),
                 offset: scan.end,
                 message: match &scan.broken {
-                    Some(broken) if bytes.len() as u64 >= durable => damage_message(&broken.to_string(), &path),
+                    Some(broken) if bytes.len() as u64 >= durable => {
+                        damage_message(&broken.to_string(), &path)
+                    }
                     _ => loss_message(durable, &path, &self.dir.join(NAME)),
                 },
             });
