@@ -49,6 +49,7 @@ lint: $(TOOLS)/bin/cargo-deny ## Format, clippy with warnings as errors, generat
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	cargo run --quiet --package mef-crds --bin crdgen -- --check crds
 	cargo run --quiet --package mef --bin providersgen -- --check docs/providers.md
+	examples/argocd/lua/make - | diff - examples/argocd/argocd-cm.yaml
 	$(TOOLS)/bin/cargo-deny check bans licenses sources
 
 .PHONY: fmt
@@ -56,9 +57,11 @@ fmt: ## Format the code
 	cargo fmt --all
 
 .PHONY: generate
-generate: ## Write the generated files: crds/*.yaml, docs/providers.md
+generate: ## Write the generated files: crds/*.yaml, crds/*.schema.json, docs/providers.md, examples/argocd/argocd-cm.yaml
 	cargo run --quiet --package mef-crds --bin crdgen -- --write crds
 	cp crds/*.yaml charts/mef/crds-source/
+	examples/argocd/lua/make examples/argocd/argocd-cm.yaml
+	cp examples/argocd/argocd-cm.yaml charts/mef/argocd-source/
 	cargo run --quiet --package mef --bin providersgen -- --write docs/providers.md
 
 .PHONY: tools

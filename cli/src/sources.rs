@@ -10,6 +10,7 @@ use mef_pipeline::definition::References;
 use mef_pipeline::diagnostics::{Level, Problem, has_errors};
 use mef_pipeline::load::{self, Secrets, load_under};
 use mef_pipeline::manifest::{Manifest, Manifests, SourceText};
+use mef_pipeline::overlay::Layers;
 use mef_pipeline::preset::Preset;
 use mef_pipeline::secret::KeyRing;
 use mef_pipeline::source::Source;
@@ -27,6 +28,8 @@ pub(crate) struct Compiled {
     pub(crate) source: Source,
     /// Where it stands; problems that come up later are placed with it.
     pub(crate) manifest: Manifest,
+    /// Its overlays, and which field is whose.
+    pub(crate) layers: Layers,
     /// Keys that everybody knows, for looking at what would come of a request; never to serve with.
     pub(crate) made_up: KeyRing,
     /// What came of its samples, where they were run.
@@ -123,6 +126,7 @@ impl Loaded {
                 sources.push(Compiled {
                     source,
                     manifest: one.manifest.clone(),
+                    layers: one.layers,
                     made_up: one.keys,
                     checked,
                 });

@@ -77,8 +77,10 @@ words! {
         InvalidSpec,
         /// A Secret, ConfigMap or key is missing, or empty.
         ReferenceNotFound,
-        /// A sample had another outcome than the one it expects.
+        /// A sample had another outcome than the one it expects, or a recorded dead letter is still not usable.
         SamplesFailed,
+        /// An overlay cannot be read, or sets a field that overlays may not set.
+        OverlayInvalid,
         /// The source has no `runtime`: nothing in the cluster runs it.
         NoRuntime,
         /// The source names a NATS cluster that the operator's configuration does not know.

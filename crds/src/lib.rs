@@ -9,8 +9,10 @@ mod conditions;
 mod connection;
 mod definitions;
 mod duration;
+mod editor;
 mod http_sig;
 mod jwt;
+mod overlay;
 mod parameters;
 mod replay;
 mod runtime;
@@ -23,8 +25,10 @@ pub use conditions::{ConditionType, Reason};
 pub use connection::{CertificateFront, IpAllow, Mtls};
 pub use definitions::{EVENT_REPLAY_YAML, EVENT_SOURCE_YAML, generate, structural_schema};
 pub use duration::{DurationText, InvalidDuration};
+pub use editor::editor_schemas;
 pub use http_sig::{HttpSig, HttpSigAlgorithm};
 pub use jwt::{Jwt, JwtAlgorithm, JwtBodyHash};
+pub use overlay::{ConfigMapKey, OVERLAY_FIELDS, Overlay, SamplesFrom};
 pub use parameters::{ParameterName, Parameters};
 pub use replay::{
     EventReplay, EventReplaySpec, EventReplayStatus, ReplayCounts, ReplayEntry, ReplayMode, ReplayOutcome,
@@ -40,8 +44,8 @@ pub use source::{
     OnInvalid, QueueSettings, Sample, SecretEntry, SecretKeyRef, Severity, Webhook,
 };
 pub use status::{
-    DeadLetterStatus, DefinitionStatus, EndpointStatus, EventSourceStatus, QueueStatus, ReceiverStatus,
-    SamplesStatus,
+    DeadLetterStatus, DefinitionStatus, EndpointStatus, EventSourceStatus, OverlayResult, OverlayStatus,
+    QueueStatus, ReceiverStatus, SamplesStatus,
 };
 pub use verification::{
     AlgorithmBy, AllOf, BodyDigest, Digest, Encoding, Hash, Hmac, KeyEncoding, KeySetFormat, KeyedSignature,

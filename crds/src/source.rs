@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::duration::DurationText;
+use crate::overlay::{Overlay, SamplesFrom};
 use crate::parameters::Parameters;
 use crate::runtime::{DeletionPolicy, Runtime};
 use crate::schema::{SchemaFallback, SchemaMode, SchemaRule};
@@ -95,6 +96,16 @@ pub struct EventSourceSpec {
         extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"])
     )]
     pub samples: Vec<Sample>,
+    /// More samples: recorded dead letters, so that a change of the definition can be held against what failed before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 4))]
+    pub samples_from: Vec<SamplesFrom>,
+    /// Changes that are merged onto this spec in order, as JSON Merge Patch does (RFC 7386): objects field by field, lists
+    /// whole, null removes; the last one wins. They may set schemas, schemaMode, schemaFallback, filter, transform, format,
+    /// mozdef and samples. What comes of it must be as valid as a spec of one piece.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    pub overlays: Vec<Overlay>,
     /// The queue that holds the events, and the one for dead letters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue: Option<QueueSettings>,

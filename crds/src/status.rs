@@ -40,6 +40,10 @@ pub struct EventSourceStatus {
     /// How the samples came out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub samples: Option<SamplesStatus>,
+    /// What became of each overlay, in the order of `spec.overlays`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    pub overlays: Vec<OverlayStatus>,
     /// The value of the annotation `events.mozdef.io/reconcile` that was acted on last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
@@ -134,6 +138,48 @@ pub struct SamplesStatus {
     /// The others.
     #[schemars(range(min = 0), extend("format" = "int32"))]
     pub failed: i32,
+}
+
+/// What became of one overlay.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OverlayStatus {
+    /// Name of the ConfigMap.
+    #[schemars(length(max = 253))]
+    pub name: String,
+    /// Key in it.
+    #[schemars(length(max = 253))]
+    pub key: String,
+    /// The ConfigMap's version that was looked at; absent while there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
+    pub resource_version: Option<String>,
+    /// The first 12 hex digits of SHA-256 over its text; absent while there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub digest: Option<String>,
+    /// What became of it.
+    pub result: OverlayResult,
+    /// Fields of the merged spec that are this overlay's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64), inner(length(max = 256)))]
+    pub fields: Vec<String>,
+    /// Fields it sets and a later overlay sets again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64), inner(length(max = 256)))]
+    pub overridden: Vec<String>,
+}
+
+/// What became of an overlay.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum OverlayResult {
+    /// It is part of the definition asked for.
+    #[default]
+    Merged,
+    /// The ConfigMap or its key is not there.
+    NotFound,
+    /// It cannot be read, or sets what it may not set.
+    Invalid,
 }
 
 fn by_reason(_: &mut schemars::SchemaGenerator) -> schemars::Schema {

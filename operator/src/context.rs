@@ -12,6 +12,7 @@ use crate::backoff::BackOff;
 use crate::config::{Config, NatsCluster};
 use crate::events::Announcer;
 use crate::probes::Metrics;
+use crate::reads::Reads;
 use crate::replay::Runs;
 
 /// Shared by all looks.
@@ -30,6 +31,8 @@ pub struct Context {
     pub metrics: Arc<Metrics>,
     /// Replays that are under way.
     pub replays: Arc<Runs>,
+    /// Which ConfigMaps matter to whom.
+    pub reads: Reads,
     connections: Mutex<HashMap<String, Connection>>,
 }
 
@@ -45,6 +48,7 @@ impl Context {
             back_off: BackOff::default(),
             metrics,
             replays: Arc::default(),
+            reads: Reads::default(),
             connections: Mutex::default(),
         })
     }

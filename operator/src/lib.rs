@@ -13,6 +13,7 @@ pub mod context;
 pub mod depths;
 pub mod events;
 pub mod probes;
+pub mod reads;
 pub mod replay;
 pub mod source;
 pub mod start;

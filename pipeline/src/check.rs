@@ -5,6 +5,7 @@
 //! no clock.
 
 mod compare;
+mod recorded;
 
 use std::fmt;
 
@@ -24,6 +25,7 @@ use crate::sign::{SignError, UnsignedRequest, sign};
 use crate::source::Source;
 
 pub use compare::{Difference, differences};
+pub use recorded::{Recorded, run_recorded, try_letter};
 
 /// What came of the samples of one source.
 #[derive(Clone, Debug, Serialize)]
@@ -36,6 +38,9 @@ pub struct Checked {
     pub definition: Option<String>,
     /// One result per sample, in order.
     pub samples: Vec<SampleResult>,
+    /// One result per recorded dead letter of `spec.samplesFrom`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub recorded: Vec<Recorded>,
     /// What is wrong, each with its place: a failed sample, and what no sample shows.
     pub problems: Vec<Problem>,
 }
@@ -102,6 +107,7 @@ impl Checked {
         self.samples
             .iter()
             .all(|sample| sample.verdict != Verdict::Failed)
+            && self.recorded.iter().all(|letter| letter.usable)
     }
 }
 
@@ -113,16 +119,26 @@ pub fn check(loaded: &Loaded<'_>, now: Timestamp, interrupted: &dyn Fn() -> bool
         object: loaded.manifest.object(),
         definition: loaded.source.as_ref().map(|source| source.digest().to_owned()),
         samples: Vec::new(),
+        recorded: Vec::new(),
         problems: Vec::new(),
     };
     let Some(source) = &loaded.source else {
         return checked;
     };
-    let (samples, problems) = run_samples(source, &loaded.keys, now, interrupted);
+    let (samples, mut problems) = run_samples(source, &loaded.keys, now, interrupted);
     checked.samples = samples;
+    let (recorded, unusable) = run_recorded(
+        source,
+        &loaded.keys,
+        loaded.samples_from(),
+        loaded.references(),
+        interrupted,
+    );
+    checked.recorded = recorded;
+    problems.extend(unusable);
     checked.problems = problems
         .into_iter()
-        .map(|problem| loaded.manifest.locate(problem))
+        .map(|problem| loaded.locate(problem))
         .collect();
     checked
         .problems
@@ -148,6 +164,21 @@ pub fn run_samples(
     let mut results = Vec::new();
     let mut problems = Vec::new();
     for (index, sample) in spec.samples.iter().enumerate() {
+        if interrupted() {
+            let field = format!("spec.samples[{index}]");
+            problems.push(recorded::out_of_time(
+                &field,
+                &format!("sample {:?}", sample.name),
+            ));
+            results.push(SampleResult {
+                name: sample.name.clone(),
+                verdict: Verdict::Failed,
+                expected: sample.expect.outcome,
+                outcomes: Vec::new(),
+                differences: Vec::new(),
+            });
+            continue;
+        }
         let (result, found) = run.sample(index, sample);
         results.push(result);
         problems.extend(found);

@@ -21,6 +21,7 @@ use serde_json::Value;
 use crate::diagnostics::{Problem, has_errors};
 use crate::hex;
 use crate::manifest::messages::nearest;
+use crate::overlay;
 use crate::preset::Preset;
 use crate::secret::{Key, KeyRing, Secret};
 
@@ -29,6 +30,8 @@ use crate::secret::{Key, KeyRing, Secret};
 pub struct References {
     /// (namespace, name) → key → text.
     pub config_maps: BTreeMap<(String, String), BTreeMap<String, String>>,
+    /// (namespace, name) → version of the ConfigMap, where it comes from a cluster.
+    pub config_map_versions: BTreeMap<(String, String), String>,
     /// (namespace, name) → key → bytes.
     pub secrets: BTreeMap<(String, String), BTreeMap<String, Secret>>,
     /// Presets of the user's own by their name, each of which has passed [`Preset::check`]. None has the name of an
@@ -72,12 +75,19 @@ pub struct ResolvedSchema {
 }
 
 impl Definition {
-    /// Resolves an object. Bounds and rules of the CRD are checked before, by [`crate::manifest`].
+    /// Resolves an object; overlays that it still names are merged first. Bounds and rules of the CRD are checked before, by [`crate::manifest`].
     ///
     /// # Errors
     /// Every problem at once: unknown preset, missing ConfigMap or key, schema text that is neither JSON nor YAML, a
     /// secret for a use the preset does not know, times that are none …
     pub fn resolve(object: &EventSource, references: &References) -> Result<Self, Vec<Problem>> {
+        if !object.spec.overlays.is_empty() {
+            let merged = overlay::merge(object, references, None);
+            return match has_errors(&merged.problems) {
+                true => Err(merged.problems),
+                false => Self::resolve(&merged.object, references),
+            };
+        }
         let namespace = object
             .metadata
             .namespace
@@ -158,6 +168,9 @@ impl Definition {
 fn without_operation(spec: &EventSourceSpec) -> EventSourceSpec {
     EventSourceSpec {
         runtime: None,
+        // What they bring is in the other fields; where it came from makes no other definition.
+        overlays: Vec::new(),
+        samples_from: Vec::new(),
         suspend: false,
         deletion_policy: None,
         ..spec.clone()

@@ -1,5 +1,6 @@
 //! Problems found in what a user wrote: where, what, what was expected, what to do. Never a secret.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -35,6 +36,10 @@ pub struct Problem {
     pub object: Option<String>,
     /// The field, as `spec.webhook.secrets[0].use`; empty for the whole object.
     pub field: String,
+    /// The overlay the field comes from, as `overlays[0], ConfigMap zoom-private, key overlay.yaml`; absent where it is the
+    /// object's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub layer: Option<String>,
     /// What is wrong, with the offending value and what was expected: one sentence.
     pub message: String,
     /// What to do about it.
@@ -55,6 +60,7 @@ impl Problem {
             column: None,
             object: None,
             field: field.into(),
+            layer: None,
             message: message.into(),
             help: None,
             reason: mef_crds::Reason::InvalidSpec.as_str(),
@@ -82,6 +88,15 @@ impl Problem {
     pub fn reason(mut self, reason: mef_crds::Reason) -> Self {
         self.reason = reason.as_str();
         self
+    }
+
+    /// The field, and the overlay it comes from.
+    #[must_use]
+    pub fn field_and_layer(&self) -> Cow<'_, str> {
+        match &self.layer {
+            Some(layer) => Cow::Owned(format!("{} (from {layer})", self.field)),
+            None => Cow::Borrowed(&self.field),
+        }
     }
 
     /// Sets a position inside the field's own text (a VRL program, an inline schema), both from 1.
@@ -114,7 +129,7 @@ impl fmt::Display for Problem {
             write!(f, "{object}: ")?;
         }
         if !self.field.is_empty() {
-            write!(f, "{}: ", self.field)?;
+            write!(f, "{}: ", self.field_and_layer())?;
         }
         f.write_str(&self.message)?;
         if let Some(help) = &self.help {

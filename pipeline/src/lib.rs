@@ -7,6 +7,7 @@
 pub mod diagnostics;
 pub mod manifest;
 pub mod preset;
+pub mod overlay;
 pub mod definition;
 pub mod secret;
 pub mod network_keys;

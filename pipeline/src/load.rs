@@ -3,14 +3,16 @@
 //! Manifests in, compiled sources and every problem with its place out. It reads no file and makes no randomness.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use mef_crds::{EventSource, SecretEntry};
+use mef_crds::{EventSource, SamplesFrom, SecretEntry};
 
 use crate::definition::{Definition, References};
 use crate::diagnostics::{Level, Problem, has_errors};
 use crate::manifest::{Manifest, Manifests};
+use crate::overlay::{self, Layers};
 use crate::preset::GeneratedSecret;
 use crate::secret::{Key, KeyRing, Secret};
 use crate::source::Source;
@@ -29,6 +31,8 @@ pub enum Secrets {
 pub struct Loaded<'a> {
     /// Where it stands.
     pub manifest: &'a Manifest,
+    /// Its overlays, and which field is whose; nothing where it has none.
+    pub layers: Layers,
     /// The definition, where it could be resolved.
     pub definition: Option<Definition>,
     /// The compiled source; only there when nothing at all is wrong with it.
@@ -37,6 +41,29 @@ pub struct Loaded<'a> {
     pub keys: KeyRing,
     /// What is wrong with it beyond [`Manifests::problems`], each with its place.
     pub problems: Vec<Problem>,
+    /// Where its recorded samples are.
+    samples_from: &'a [SamplesFrom],
+    references: Arc<References>,
+    /// The others, for overlays stand in them.
+    manifests: &'a Manifests,
+}
+
+impl Loaded<'_> {
+    /// Adds file, line, column and object to a problem: of the overlay where the field comes from one.
+    #[must_use]
+    pub fn locate(&self, problem: Problem) -> Problem {
+        place(problem, self.manifest, &self.layers, self.manifests)
+    }
+
+    /// Where its recorded samples are.
+    pub(crate) fn samples_from(&self) -> &[SamplesFrom] {
+        self.samples_from
+    }
+
+    /// What the manifests hold beside sources.
+    pub(crate) fn references(&self) -> &References {
+        &self.references
+    }
 }
 
 /// Prepares every source of the manifests. The manifests' own problems are not repeated.
@@ -49,44 +76,70 @@ pub fn load(manifests: &Manifests, secrets: Secrets) -> Vec<Loaded<'_>> {
 /// source that names its own `publicUrl` keeps it.
 #[must_use]
 pub fn load_under<'a>(manifests: &'a Manifests, secrets: Secrets, base: Option<&str>) -> Vec<Loaded<'a>> {
-    let references = manifests.references();
+    let references = Arc::new(manifests.references());
     manifests
         .sources()
         .map(|(manifest, object)| {
+            let merged = overlay::merge(object, &references, None);
             let (mut definition, mut source, mut keys) = (None, None, KeyRing::default());
-            let mut problems = match Definition::resolve(&under(object, base), &references) {
-                Ok(resolved) => {
-                    let (compiled, mut problems) = Source::compile(resolved.clone());
-                    let (ring, missing) = keys_of(&resolved, &references, secrets);
-                    problems.extend(missing);
-                    if let Some(source) = &compiled {
-                        problems.extend(source.verifier().check_keys(&ring));
-                    }
-                    (definition, source, keys) = (Some(resolved), compiled, ring);
-                    problems
-                }
-                Err(problems) => problems
-                    .into_iter()
-                    .map(|problem| of_broken_preset(problem, object, manifests))
-                    .collect(),
-            };
+            let mut problems = merged.problems;
+            if !has_errors(&problems) {
+                problems.extend(
+                    match Definition::resolve(&under(&merged.object, base), &references) {
+                        Ok(resolved) => {
+                            let (compiled, mut problems) = Source::compile(resolved.clone());
+                            let (ring, missing) = keys_of(&resolved, &references, secrets);
+                            problems.extend(missing);
+                            if let Some(source) = &compiled {
+                                problems.extend(source.verifier().check_keys(&ring));
+                            }
+                            (definition, source, keys) = (Some(resolved), compiled, ring);
+                            problems
+                        }
+                        Err(problems) => problems
+                            .into_iter()
+                            .map(|problem| of_broken_preset(problem, object, manifests))
+                            .collect(),
+                    },
+                );
+            }
             if !manifest.is_sound() || has_errors(&problems) {
                 source = None;
             }
             problems = problems
                 .into_iter()
-                .map(|problem| manifest.locate(problem))
+                .map(|problem| place(problem, manifest, &merged.layers, manifests))
                 .collect();
             problems.retain(|problem| !said_before(problem, manifests.problems()));
             Loaded {
                 manifest,
+                layers: merged.layers,
                 definition,
                 source,
                 keys,
                 problems,
+                samples_from: &object.spec.samples_from,
+                references: references.clone(),
+                manifests,
             }
         })
         .collect()
+}
+
+fn place(problem: Problem, manifest: &Manifest, layers: &Layers, manifests: &Manifests) -> Problem {
+    let problem = layers.attribute(problem);
+    let layer = layers
+        .list
+        .iter()
+        .find(|layer| Some(layer.label()) == problem.layer);
+    let overlay = layer.and_then(|layer| {
+        let config_map = manifests.config_map(manifest.namespace(), &layer.name)?;
+        Some((config_map, layer))
+    });
+    match overlay {
+        Some((config_map, layer)) => config_map.locate_in_overlay(problem, &layer.key, manifest.object()),
+        None => manifest.locate(problem),
+    }
 }
 
 /// A preset that may not be used is no preset that is not there.

@@ -3,6 +3,7 @@
 //! Names and texts of files in, objects with the places of their fields out, and every problem of every document of
 //! every file at once. It reads no file itself and resolves nothing: see [`crate::definition`].
 
+mod inside;
 mod kinds;
 pub(crate) mod messages;
 mod own_preset;
@@ -22,11 +23,10 @@ use crate::diagnostics::{Problem, has_errors};
 use crate::expression::LetterFilter;
 use crate::preset::Preset;
 use crate::secret::Secret;
-use position::Positions;
 use yaml::Chunk;
 
 pub use position::Position;
-pub(crate) use position::position_of_pointer;
+pub(crate) use position::{MAX_DEPTH, Positions, position_of_pointer};
 pub use rules::Rules;
 
 /// A file's name, as problems name it, and its text.
@@ -128,6 +128,16 @@ impl Manifests {
             })
     }
 
+    /// Where a ConfigMap stands.
+    pub(crate) fn config_map(&self, namespace: &str, name: &str) -> Option<&Manifest> {
+        let wanted = |manifest: &&Manifest| {
+            matches!(manifest.content, Content::ConfigMap(_))
+                && manifest.namespace == namespace
+                && manifest.name == name
+        };
+        self.documents.iter().find(wanted)
+    }
+
     /// Where a preset of this name stands that may not be used.
     pub(crate) fn broken_preset(&self, name: &str) -> Option<&Manifest> {
         let wanted = |manifest: &&Manifest| {
@@ -193,7 +203,7 @@ impl Manifests {
         }
         let positions = Positions::of(chunk);
         if let Some(place) = positions.too_deep() {
-            let message = format!("nested deeper than {} levels", position::MAX_DEPTH);
+            let message = format!("nested deeper than {MAX_DEPTH} levels");
             self.problems.push(here(Problem::error("", message), place));
             return;
         }
@@ -313,6 +323,12 @@ impl Manifest {
             return format!("{} {}", self.kind, self.name);
         }
         format!("{} {}/{}", self.kind, self.namespace, self.name)
+    }
+
+    /// Its namespace; `default` where the file names none.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        &self.namespace
     }
 
     /// Whether the object passed every rule of its kind. One that did not may be looked at, to find what else is wrong,

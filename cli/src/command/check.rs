@@ -2,6 +2,7 @@
 
 mod junit;
 mod letters;
+mod merged;
 mod report;
 
 use std::path::PathBuf;
@@ -15,13 +16,15 @@ use crate::failure::{Failure, Outcome};
 use crate::files;
 use crate::output::{Format, Output};
 use crate::sources::{Loaded, Wishes};
-use crate::yaml;
 
 /// Check files, and run their samples
 ///
 /// Reads every FILE and reports every mistake in all of them, with file, line and column: YAML, unknown fields, rules of the
 /// EventSource, schemas, expressions. Then takes each sample through its source and compares the outcome with the one it
 /// expects. No secret is needed: samples are signed with made-up ones.
+///
+/// Overlays and recorded samples (spec.overlays, spec.samplesFrom) are taken from the ConfigMap objects among the FILEs, and
+/// merged as the operator merges them.
 ///
 /// In a folder every .yaml, .yml and .json file below it is read; JSON files that are no Kubernetes objects are passed over.
 ///
@@ -44,7 +47,8 @@ pub(crate) struct Check {
     files: Vec<PathBuf>,
     #[command(flatten)]
     presets: PresetArg,
-    /// Print the definitions instead, with everything they are resolved from, as YAML
+    /// Print the definitions instead, with everything they are resolved from, as YAML; where a source has overlays, which of
+    /// them set which field stands above it
     #[arg(long)]
     print_merged: bool,
     /// Take recorded dead letters (mef dlq export) through the definitions too: which would pass, fail as before, fail differently
@@ -66,7 +70,7 @@ impl Check {
             },
         );
         if self.print_merged && !mef_pipeline::diagnostics::has_errors(&loaded.problems) {
-            return print_merged(&loaded, output);
+            return merged::print(&loaded, output);
         }
         let recorded = self.dead_letters.as_deref().map(Recorded::read).transpose()?;
         let recorded = recorded.unwrap_or_default();
@@ -101,17 +105,4 @@ impl Check {
             Err(Failure::Reported)
         }
     }
-}
-
-fn print_merged(loaded: &Loaded, output: Output) -> Outcome {
-    output.text_or_json()?;
-    for compiled in &loaded.sources {
-        let definition = compiled.source.definition();
-        if output.is_json() {
-            output.record(definition)?;
-        } else {
-            output.bytes(format!("---\n{}", yaml::text(definition)?).as_bytes())?;
-        }
-    }
-    Ok(())
 }

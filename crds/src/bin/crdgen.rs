@@ -1,4 +1,4 @@
-//! Prints the CustomResourceDefinitions, writes each to its file in a folder, or says which of a folder's files are not
+//! Prints the CustomResourceDefinitions, writes each and its JSON Schema for editors to its file in a folder, or says which of a folder's files are not
 //! what the types say: `crdgen [--write FOLDER | --check FOLDER]`.
 
 use std::error::Error;
@@ -20,22 +20,27 @@ fn main() -> ExitCode {
 
 fn run(arguments: &[&str]) -> Result<(), Box<dyn Error>> {
     let definitions = mef_crds::generate()?;
+    let schemas = mef_crds::editor_schemas(&definitions)?;
+    let files = definitions
+        .iter()
+        .map(|(name, yaml)| (*name, yaml))
+        .chain(schemas.iter().map(|(name, schema)| (name.as_str(), schema)));
     match arguments {
         [] => {
-            for (_, yaml) in definitions {
+            for (_, yaml) in &definitions {
                 std::io::stdout().write_all(format!("---\n{yaml}").as_bytes())?;
             }
         }
         ["--write", folder] => {
-            for (name, yaml) in definitions {
-                std::fs::write(Path::new(folder).join(name), yaml)?;
+            for (name, text) in files {
+                std::fs::write(Path::new(folder).join(name), text)?;
             }
         }
         ["--check", folder] => {
-            for (name, yaml) in definitions {
+            for (name, text) in files {
                 let path = Path::new(folder).join(name);
                 // A file that cannot be read is no more up to date than one that differs.
-                if std::fs::read_to_string(&path).ok().as_ref() != Some(&yaml) {
+                if std::fs::read_to_string(&path).ok().as_ref() != Some(text) {
                     let path = path.display();
                     return Err(format!("{path} is not what the types say: run `make generate`").into());
                 }

@@ -39,7 +39,7 @@ pub(crate) async fn subject(
         Ok(queue) => queue,
         Err(why) => return Ok(Err(why)),
     };
-    let references = fetch::references(&context.client, &source).await?;
+    let references = fetch::references(&context.client, &source, &context.reads).await?;
     let until = Instant::now() + SAMPLES_WITHIN;
     let judged = validate::validate(&source, &references, context.now(), &|| Instant::now() >= until);
     let unsound = |why: String| {

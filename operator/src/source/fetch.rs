@@ -1,6 +1,6 @@
 //! Everything that is read of a source, in one place. IO; absence is a value.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::try_join_all;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
@@ -8,10 +8,12 @@ use kube::api::{DynamicObject, ListParams};
 use kube::{Api, Client, ResourceExt};
 use mef_crds::EventSource;
 use mef_pipeline::definition::References;
+use mef_pipeline::overlay;
 
 use super::desired::Names;
 use super::diff::Live;
 use super::kinds::Kind;
+use crate::reads::Reads;
 
 /// What is there now.
 pub struct Observed {
@@ -25,8 +27,8 @@ pub struct Observed {
 ///
 /// # Errors
 /// What the API server says; nothing was changed.
-pub async fn fetch(client: &Client, object: &EventSource) -> Result<Observed, kube::Error> {
-    let (references, live) = futures::try_join!(references(client, object), children(client, object))?;
+pub async fn fetch(client: &Client, object: &EventSource, reads: &Reads) -> Result<Observed, kube::Error> {
+    let (references, live) = futures::try_join!(references(client, object, reads), children(client, object))?;
     Ok(Observed { references, live })
 }
 
@@ -34,21 +36,29 @@ pub async fn fetch(client: &Client, object: &EventSource) -> Result<Observed, ku
 ///
 /// # Errors
 /// What the API server says.
-pub async fn references(client: &Client, object: &EventSource) -> Result<References, kube::Error> {
+pub async fn references(client: &Client, object: &EventSource, reads: &Reads) -> Result<References, kube::Error> {
     let namespace = object.namespace().unwrap_or_default();
     let key = |name: &str| (namespace.clone(), name.to_owned());
     let mut references = References::default();
     let config_maps: Api<ConfigMap> = Api::namespaced(client.clone(), &namespace);
-    for rule in &object.spec.schemas {
-        let Some(reference) = &rule.config_map_ref else {
-            continue;
-        };
-        if !references.config_maps.contains_key(&key(&reference.name))
-            && let Some(found) = config_maps.get_opt(&reference.name).await?
-        {
-            references
-                .config_maps
-                .insert(key(&reference.name), found.data.unwrap_or_default());
+    let mut asked_for = BTreeSet::new();
+    loop {
+        // An overlay may name further ones in its schemas. Noted before they are read: a change after that wakes us again.
+        let named = overlay::config_maps(object, &references);
+        reads.note(super::id(object), &named);
+        let new: Vec<_> = named.difference(&asked_for).cloned().collect();
+        if new.is_empty() {
+            break;
+        }
+        for name in new {
+            if let Some(found) = config_maps.get_opt(&name).await? {
+                let version = found.metadata.resource_version.unwrap_or_default();
+                references.config_map_versions.insert(key(&name), version);
+                references
+                    .config_maps
+                    .insert(key(&name), found.data.unwrap_or_default());
+            }
+            asked_for.insert(name);
         }
     }
     let secrets: Api<Secret> = Api::namespaced(client.clone(), &namespace);

@@ -61,7 +61,7 @@ async fn stock<E>(
 
 /// Takes the rest of the children along: what the garbage collector would do is not waited for.
 async fn go(object: &EventSource, context: &Context) -> Result<Action, Error> {
-    let observed = fetch::fetch(&context.client, object).await?;
+    let observed = fetch::fetch(&context.client, object, &context.reads).await?;
     let ours = observed.live.iter().filter(|live| is_ours(object, &live.object));
     for child in ours {
         delete(object, context, child).await?;
@@ -69,6 +69,7 @@ async fn go(object: &EventSource, context: &Context) -> Result<Action, Error> {
     apply::remove_finalizer(&context.client, object).await?;
     context.back_off.reset(&super::id(object));
     context.metrics.forget(&super::id(object));
+    context.reads.forget(&super::id(object));
     tracing::info!(source = super::id(object), "the source is gone");
     Ok(Action::await_change())
 }
@@ -101,7 +102,7 @@ async fn wait(
 
 /// Children that bring events and are not on their way out.
 async fn ingress(object: &EventSource, context: &Context) -> Result<Vec<Live>, Error> {
-    let observed = fetch::fetch(&context.client, object).await?;
+    let observed = fetch::fetch(&context.client, object, &context.reads).await?;
     let live = observed.live.into_iter();
     Ok(live
         .filter(|live| live.kind.is_ingress() && is_ours(object, &live.object))

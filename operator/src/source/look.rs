@@ -46,7 +46,7 @@ pub(super) struct Look {
 }
 
 pub(super) async fn look(object: &EventSource, context: &Context, reach: Reach) -> Result<Look, Error> {
-    let observed = fetch::fetch(&context.client, object).await?; // IO
+    let observed = fetch::fetch(&context.client, object, &context.reads).await?; // IO
     let judged = judge(object, &observed, context.now()); // pure
     let place = validate::place(object, &context.config); // pure
     let runtime = object.spec.runtime.as_ref().map(|runtime| &runtime.cluster);
@@ -103,7 +103,11 @@ fn served(object: &EventSource) -> bool {
 
 pub(super) fn judge(object: &EventSource, observed: &Observed, now: Timestamp) -> Judged {
     let until = Instant::now() + SAMPLES_WITHIN;
-    validate::validate(object, &observed.references, now, &|| Instant::now() >= until)
+    let before = last_good(object, observed);
+    let before = before.as_ref().map(Good::definition);
+    validate::validate_after(before, object, &observed.references, now, &|| {
+        Instant::now() >= until
+    })
 }
 
 /// What the judgement alone says; nothing is provisioned yet.
@@ -126,21 +130,27 @@ fn first_outcome(
     let deployment = typed::<Deployment>(&observed.live, Kind::Deployment);
     let rollout = rollout::judge(deployment.as_ref());
     Outcome {
-        accepted: aspect(
-            &wrong,
-            Reason::Valid,
-            "the definition compiles and its samples pass",
-        ),
+        accepted: aspect(&wrong, Reason::Valid, &valid(&problems)),
         references: aspect(&missing, Reason::Resolved, "every Secret and ConfigMap is there"),
         provisioned: provisioned(&rollout, served),
         endpoint,
         stalled: !wrong.is_empty(),
         desired: judged.good.as_ref().map(|good| good.digest().to_owned()),
         samples: judged.samples.clone(),
+        overlays: judged.overlays.clone(),
         depths: None,
         single_copy_in: None,
         leaving: None,
         rollout,
+    }
+}
+
+/// What is said of a definition that may serve, with what is doubtful about it.
+fn valid(problems: &[Problem]) -> String {
+    let doubts = validate::sentences(problems, Level::Warning);
+    match doubts.is_empty() {
+        true => "the definition compiles and its samples pass".to_owned(),
+        false => format!("the definition compiles and its samples pass; doubtful: {doubts}"),
     }
 }
 
@@ -151,7 +161,7 @@ fn aspect(problems: &[Problem], good: Reason, message: &str) -> Aspect {
             let reason = Reason::ALL.iter().find(|reason| reason.as_str() == first.reason);
             Aspect::no(
                 reason.copied().unwrap_or(Reason::InvalidSpec),
-                validate::sentences(problems),
+                validate::sentences(problems, Level::Error),
             )
         }
     }

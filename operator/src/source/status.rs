@@ -7,7 +7,7 @@ use jiff::{Timestamp, Unit};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use mef_crds::{
     ConditionType, DeadLetterStatus, DefinitionStatus, EndpointStatus, EventSource, EventSourceStatus,
-    QueueStatus, RECONCILE_ANNOTATION, Reason, ReceiverStatus, SamplesStatus,
+    OverlayStatus, QueueStatus, RECONCILE_ANNOTATION, Reason, ReceiverStatus, SamplesStatus,
 };
 use mef_queue::{Depth, Lane};
 
@@ -76,6 +76,8 @@ pub struct Outcome {
     pub rollout: Rollout,
     /// How the samples came out.
     pub samples: Option<SamplesStatus>,
+    /// What became of each overlay.
+    pub overlays: Vec<OverlayStatus>,
     /// How much is in the queue, or why that is not known; none where there is no queue yet.
     pub depths: Option<Result<Depths, String>>,
     /// The NATS cluster, where it keeps one copy of a message and acknowledges before that is on the disk.
@@ -148,6 +150,7 @@ pub fn status(object: &EventSource, outcome: &Outcome, now: Timestamp) -> EventS
         }),
         receiver: receiver(object, outcome),
         samples: outcome.samples.clone(),
+        overlays: outcome.overlays.clone(),
         last_handled_reconcile_at: asked.map(|asked| cut(asked.clone(), 256)),
         queue: before.queue,
         dead_letter: before.dead_letter,

@@ -2,10 +2,11 @@
 //! be rolled out, or every problem, out.
 
 use jiff::Timestamp;
-use mef_crds::{ClusterRuntime, EventSource, Reason, SamplesStatus};
-use mef_pipeline::check::{Verdict, run_samples};
+use mef_crds::{ClusterRuntime, EventSource, OverlayStatus, Reason, SamplesStatus};
+use mef_pipeline::check::{Verdict, run_recorded, run_samples};
 use mef_pipeline::definition::{Definition, References};
 use mef_pipeline::diagnostics::{Level, Problem, has_errors};
+use mef_pipeline::overlay;
 use mef_pipeline::source::Source;
 
 use super::desired::Encoded;
@@ -48,6 +49,8 @@ pub struct Judged {
     pub problems: Vec<Problem>,
     /// How its samples came out, where they could be run.
     pub samples: Option<SamplesStatus>,
+    /// What became of each overlay.
+    pub overlays: Vec<OverlayStatus>,
 }
 
 /// Where a source runs, as far as the operator can do it.
@@ -119,16 +122,48 @@ pub fn validate(
     now: Timestamp,
     interrupted: &dyn Fn() -> bool,
 ) -> Judged {
+    validate_after(None, object, references, now, interrupted)
+}
+
+/// The same, where a definition served before: rules about changes hold for what overlays change as well.
+#[must_use]
+pub fn validate_after(
+    before: Option<&Definition>,
+    object: &EventSource,
+    references: &References,
+    now: Timestamp,
+    interrupted: &dyn Fn() -> bool,
+) -> Judged {
+    let merged = overlay::merge(object, references, before);
     let mut judged = Judged {
         good: None,
         problems: credentials(object, references),
         samples: None,
+        overlays: merged.layers.status(),
     };
+    let broken = has_errors(&merged.problems);
+    judged.problems.extend(merged.problems);
+    if !broken {
+        judge(&merged.object, references, now, interrupted, &mut judged);
+    }
+    let problems = judged.problems.into_iter();
+    judged.problems = problems.map(|problem| merged.layers.attribute(problem)).collect();
+    judged
+}
+
+/// `object` has its overlays in it.
+fn judge(
+    object: &EventSource,
+    references: &References,
+    now: Timestamp,
+    interrupted: &dyn Fn() -> bool,
+    judged: &mut Judged,
+) {
     let definition = match Definition::resolve(object, references) {
         Ok(definition) => definition,
         Err(problems) => {
             judged.problems.extend(problems);
-            return judged;
+            return;
         }
     };
     let (source, problems) = Source::compile(definition.clone());
@@ -137,25 +172,31 @@ pub fn validate(
     let has_keys = !has_errors(&problems);
     judged.problems.extend(problems);
     let Some(source) = source else {
-        return judged;
+        return;
     };
     if has_keys {
         judged.problems.extend(source.verifier().check_keys(&keys));
         let (results, problems) = run_samples(&source, &keys, now, interrupted);
         judged.problems.extend(problems);
-        let count = |verdict| {
-            let same = results.iter().filter(|result| result.verdict == verdict);
+        let from = &object.spec.samples_from;
+        let (recorded, problems) = run_recorded(&source, &keys, from, references, interrupted);
+        judged.problems.extend(problems);
+        let verdicts = results.iter().map(|result| result.verdict == Verdict::Passed);
+        let verdicts: Vec<bool> = verdicts
+            .chain(recorded.iter().map(|letter| letter.usable))
+            .collect();
+        let count = |passed: bool| {
+            let same = verdicts.iter().filter(|verdict| **verdict == passed);
             i32::try_from(same.count()).unwrap_or(i32::MAX)
         };
         judged.samples = Some(SamplesStatus {
-            passed: count(Verdict::Passed),
-            failed: count(Verdict::Failed),
+            passed: count(true),
+            failed: count(false),
         });
     }
     if !has_errors(&judged.problems) {
         judged.good = written(definition, &mut judged.problems);
     }
-    judged
 }
 
 fn written(definition: Definition, problems: &mut Vec<Problem>) -> Option<Good> {
@@ -201,12 +242,12 @@ pub fn recall(definition: Definition) -> Option<Good> {
     Some(Good { definition, encoded })
 }
 
-/// The errors among problems, for a message: each with its field and what to do.
+/// Problems of a level, for a message: each with its field and what to do.
 #[must_use]
-pub fn sentences(problems: &[Problem]) -> String {
+pub fn sentences(problems: &[Problem], level: Level) -> String {
     let texts: Vec<_> = problems
         .iter()
-        .filter(|problem| problem.level == Level::Error)
+        .filter(|problem| problem.level == level)
         .map(sentence)
         .collect();
     texts.join("; ")
@@ -216,9 +257,10 @@ fn sentence(problem: &Problem) -> String {
     let mut text = match (problem.line, problem.column) {
         (Some(line), Some(column)) => format!(
             "{} (line {line}, column {column}): {}",
-            problem.field, problem.message
+            problem.field_and_layer(),
+            problem.message
         ),
-        _ => format!("{}: {}", problem.field, problem.message),
+        _ => format!("{}: {}", problem.field_and_layer(), problem.message),
     };
     if let Some(help) = &problem.help {
         text.push_str(" (");

@@ -23,6 +23,7 @@ use super::desired::{MANAGED_BY, SOURCE_LABEL};
 use super::{Error, reconcile};
 use crate::context::Context;
 use crate::depths::Calls;
+use crate::reads::Reads;
 
 /// Collects the changes that one apply makes.
 const DEBOUNCE: Duration = Duration::from_millis(200);
@@ -57,7 +58,7 @@ pub async fn run(
     let config = ControllerConfig::default()
         .debounce(DEBOUNCE)
         .concurrency(limits.concurrency);
-    let names = reader.clone();
+    let (names, reading) = (reader.clone(), context.clone());
     let (calls, called) = channel(CALLS);
     let controller = Controller::for_stream(own, reader.clone())
         .with_config(config)
@@ -69,7 +70,7 @@ pub async fn run(
         .owns_stream(metadata::<Ingress>(&client, namespace.as_deref()))
         .owns_stream(metadata::<NetworkPolicy>(&client, namespace.as_deref()))
         .watches_stream(config_maps(&client, namespace.as_deref()), move |config_map| {
-            concerned(&names, &config_map)
+            concerned(&names, &reading.reads, &config_map)
         })
         .reconcile_on(called)
         .graceful_shutdown_on(async move { shutdown.cancelled().await });
@@ -164,9 +165,10 @@ fn config_maps(
     .touched_objects()
 }
 
-/// The sources that a ConfigMap belongs to or is named by.
+/// The sources that a ConfigMap belongs to, and those that read it.
 fn concerned(
     sources: &Store<EventSource>,
+    reads: &Reads,
     config_map: &PartialObjectMeta<ConfigMap>,
 ) -> Vec<ObjectRef<EventSource>> {
     let name = config_map.name_any();
@@ -176,11 +178,8 @@ fn concerned(
         .state()
         .into_iter()
         .filter(|source| source.namespace() == namespace)
-        .filter(|source| {
-            let named = source.spec.schemas.iter();
-            let mut named = named.filter_map(|rule| rule.config_map_ref.as_ref());
-            owner.as_deref() == Some(&source.name_any()) || named.any(|reference| reference.name == name)
-        })
+        // One that was never looked at will be.
+        .filter(|source| owner.as_deref() == Some(&source.name_any()) || reads.has(&super::id(source), &name))
         .map(|source| ObjectRef::from_obj(&*source))
         .collect()
 }

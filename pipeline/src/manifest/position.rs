@@ -30,6 +30,7 @@ pub(crate) struct Positions {
     first_line: u32,
     nodes: Vec<Node>,
     too_deep: Option<Position>,
+    anchor: Option<Position>,
 }
 
 #[derive(Clone)]
@@ -83,6 +84,7 @@ impl Positions {
         Self {
             lines: chunk.text.lines().map(str::to_owned).collect(),
             first_line: chunk.first_line,
+            anchor: nodes.anchor,
             nodes: nodes.nodes,
             too_deep,
         }
@@ -91,6 +93,11 @@ impl Positions {
     /// Where the document is nested too deep to be read, if it is.
     pub(crate) fn too_deep(&self) -> Option<Position> {
         self.too_deep
+    }
+
+    /// Where the first anchor or alias stands, if there is one.
+    pub(crate) fn anchor(&self) -> Option<Position> {
+        self.anchor
     }
 
     /// The place of a field: its key, or the start of a list's element; of the nearest parent where there is no such field.
@@ -303,6 +310,7 @@ struct Builder {
     first_line: u32,
     nodes: Vec<Node>,
     anchors: HashMap<usize, usize>,
+    anchor: Option<Position>,
     open: Vec<Open>,
 }
 
@@ -317,6 +325,7 @@ impl Builder {
             first_line,
             nodes: Vec::new(),
             anchors: HashMap::new(),
+            anchor: None,
             open: Vec::new(),
         }
     }
@@ -339,6 +348,7 @@ impl Builder {
                 self.add(at, anchor, content);
             }
             Event::Alias(anchor) => {
+                self.anchor.get_or_insert(at);
                 if let Some(node) = self.anchors.get(&anchor).copied() {
                     self.attach(node, at);
                 }
@@ -362,6 +372,7 @@ impl Builder {
         let node = self.nodes.len();
         self.nodes.push(Node { at, content });
         if anchor != 0 {
+            self.anchor.get_or_insert(at);
             self.anchors.insert(anchor, node);
         }
         self.attach(node, at);

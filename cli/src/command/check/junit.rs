@@ -48,6 +48,13 @@ fn of_source(source: &Checked, report: &Report) -> String {
             failure.map(|first| (*first, errors.join("\n"))),
         ));
     }
+    cases.extend(source.recorded.iter().map(|letter| {
+        let failure = letter.detail.first().filter(|_| !letter.usable);
+        case(
+            &format!("recorded {}", letter.id),
+            failure.map(|first| (first.as_str(), letter.detail.join("\n"))),
+        )
+    }));
     cases.extend(source.dead_letters.iter().map(tried));
     suite(&source.source, &cases)
 }
@@ -57,15 +64,18 @@ fn errors_in<'a>(report: &'a Report, file: &Path, source: Option<&Checked>) -> V
     report
         .problems
         .iter()
-        .filter(|problem| problem.level == Level::Error && problem.file.as_deref() == Some(file))
-        .filter(|problem| source.is_none_or(|source| is_of(problem, source)))
+        .filter(|problem| problem.level == Level::Error)
+        .filter(|problem| match source {
+            Some(source) => is_of(problem, source),
+            None => problem.file.as_deref() == Some(file),
+        })
         .filter(|problem| problem.reason != mef_crds::Reason::SamplesFailed.as_str())
         .collect()
 }
 
+/// Objects have names of their own among all files; what an overlay brings stands in another file than the source.
 fn is_of(problem: &Problem, source: &Checked) -> bool {
-    let object = format!("EventSource {}", source.source);
-    problem.file.as_ref() == Some(&source.file) && problem.object.as_ref() == Some(&object)
+    problem.object == Some(format!("EventSource {}", source.source))
 }
 
 fn is_below(field: &str, parent: &str) -> bool {

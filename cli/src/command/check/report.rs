@@ -46,6 +46,9 @@ pub(super) struct Checked {
     pub(super) samples: Vec<SampleResult>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) dead_letters: Vec<Tried>,
+    /// The recorded dead letters of `spec.samplesFrom`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) recorded: Vec<mef_pipeline::check::Recorded>,
 }
 
 impl Report {
@@ -137,14 +140,23 @@ impl Report {
             (_, 0) => format!("{} passed", plural(total as u64, "sample")),
             _ => format!("{failed} of {} failed", plural(total as u64, "sample")),
         };
+        let broken = source.recorded.iter().any(|letter| !letter.usable);
         let (style, word) = match (failed, total) {
+            _ if broken => (Style::Bad, "failed"),
             (0, 0) => (Style::Doubtful, "ok"),
             (0, _) => (Style::Good, "ok"),
             _ => (Style::Bad, "failed"),
         };
         let letters = sum(&source.dead_letters);
+        let recorded = match source.recorded.len() {
+            0 => String::new(),
+            all => {
+                let usable = source.recorded.iter().filter(|letter| letter.usable).count();
+                format!(", {usable} of {all} recorded samples usable")
+            }
+        };
         format!(
-            "{} {} definition {}, {samples}{letters}",
+            "{} {} definition {}, {samples}{recorded}{letters}",
             output.paint(style, word),
             source.source,
             source.definition
@@ -169,6 +181,11 @@ fn checked(compiled: &Compiled, recorded: &Recorded, baseline: &Baseline) -> Che
             .checked
             .as_ref()
             .map(|checked| checked.samples.clone())
+            .unwrap_or_default(),
+        recorded: compiled
+            .checked
+            .as_ref()
+            .map(|checked| checked.recorded.clone())
             .unwrap_or_default(),
         dead_letters: try_all(compiled, recorded, baseline),
     }
