@@ -39,7 +39,7 @@ fn of(definition: &str) -> Result<(String, String), String> {
         json!({"const": format!("{group}/{version}")}),
     );
     properties.insert("kind".to_owned(), json!({"const": kind}));
-    properties.insert("metadata".to_owned(), metadata());
+    properties.insert("metadata".to_owned(), metadata(kind == "EventSource"));
     members.insert("additionalProperties".to_owned(), false.into());
     members.insert(
         "required".to_owned(),
@@ -55,14 +55,19 @@ fn of(definition: &str) -> Result<(String, String), String> {
     Ok((format!("{}.schema.json", kind.to_lowercase()), text))
 }
 
-fn metadata() -> Value {
+/// `of_source`: names of sources are narrower than those of other objects.
+fn metadata(of_source: bool) -> Value {
+    let name = match of_source {
+        true => json!({"type": "string", "maxLength": 40, "pattern": "^[a-z]([-a-z0-9]*[a-z0-9])?$"}),
+        false => json!({"type": "string", "maxLength": 253, "pattern": "^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$"}),
+    };
     let texts = json!({"type": "object", "additionalProperties": {"type": "string"}});
     json!({
         "type": "object",
         "description": "Name, namespace, labels and annotations.",
         "required": ["name"],
         "properties": {
-            "name": {"type": "string", "maxLength": 40, "pattern": "^[a-z]([-a-z0-9]*[a-z0-9])?$"},
+            "name": name,
             "namespace": {"type": "string", "maxLength": 63},
             "labels": texts,
             "annotations": texts,

@@ -36,7 +36,11 @@ pub async fn fetch(client: &Client, object: &EventSource, reads: &Reads) -> Resu
 ///
 /// # Errors
 /// What the API server says.
-pub async fn references(client: &Client, object: &EventSource, reads: &Reads) -> Result<References, kube::Error> {
+pub async fn references(
+    client: &Client,
+    object: &EventSource,
+    reads: &Reads,
+) -> Result<References, kube::Error> {
     let namespace = object.namespace().unwrap_or_default();
     let key = |name: &str| (namespace.clone(), name.to_owned());
     let mut references = References::default();

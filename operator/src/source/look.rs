@@ -147,7 +147,7 @@ fn first_outcome(
 
 /// What is said of a definition that may serve, with what is doubtful about it.
 fn valid(problems: &[Problem]) -> String {
-    let doubts = validate::sentences(problems, Level::Warning);
+    let doubts = validate::doubts(problems);
     match doubts.is_empty() {
         true => "the definition compiles and its samples pass".to_owned(),
         false => format!("the definition compiles and its samples pass; doubtful: {doubts}"),
@@ -161,7 +161,7 @@ fn aspect(problems: &[Problem], good: Reason, message: &str) -> Aspect {
             let reason = Reason::ALL.iter().find(|reason| reason.as_str() == first.reason);
             Aspect::no(
                 reason.copied().unwrap_or(Reason::InvalidSpec),
-                validate::sentences(problems, Level::Error),
+                validate::sentences(problems),
             )
         }
     }

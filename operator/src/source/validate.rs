@@ -242,9 +242,19 @@ pub fn recall(definition: Definition) -> Option<Good> {
     Some(Good { definition, encoded })
 }
 
-/// Problems of a level, for a message: each with its field and what to do.
+/// The errors among problems, for a message: each with its field and what to do.
 #[must_use]
-pub fn sentences(problems: &[Problem], level: Level) -> String {
+pub fn sentences(problems: &[Problem]) -> String {
+    of_level(problems, Level::Error)
+}
+
+/// The warnings among problems, for a message.
+#[must_use]
+pub fn doubts(problems: &[Problem]) -> String {
+    of_level(problems, Level::Warning)
+}
+
+fn of_level(problems: &[Problem], level: Level) -> String {
     let texts: Vec<_> = problems
         .iter()
         .filter(|problem| problem.level == level)

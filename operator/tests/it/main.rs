@@ -10,6 +10,7 @@
 
 mod bad_days;
 mod churn;
+mod argocd;
 mod cluster;
 mod clusters;
 mod commands;
@@ -24,6 +25,7 @@ mod letters;
 mod nats_server;
 mod permissions;
 mod plan;
+mod overlays;
 mod provisioning;
 mod refusals;
 mod replays;

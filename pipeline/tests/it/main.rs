@@ -5,6 +5,7 @@ mod bad_input;
 mod definitions;
 mod manifests;
 mod oracles;
+mod overlays;
 mod presets;
 mod provider_facts;
 mod replay;

@@ -63,8 +63,11 @@ fn every_example_does_what_its_samples_say() {
             .collect();
         let manifests = Manifests::read(&texts);
         let loaded = load(&manifests, Secrets::MadeUp);
+        // Objects of Argo CD and Flux are theirs to judge.
+        let foreign = |message: &str| message.ends_with("is skipped");
         let mut said: Vec<String> = problems(&manifests, &loaded)
             .iter()
+            .filter(|problem| !foreign(&problem.message))
             .map(ToString::to_string)
             .collect();
         for source in &loaded {

@@ -170,7 +170,14 @@ fn examples(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            examples(&path, found);
+            // Objects of other vendors and of other namespaces: gitops.rs.
+            let others = ["argocd", "ci", "flux", "migrate", "overlays"];
+            if !others
+                .iter()
+                .any(|other| path.ends_with(format!("examples/{other}")))
+            {
+                examples(&path, found);
+            }
         } else if is_object(&path) {
             found.push(path);
         }

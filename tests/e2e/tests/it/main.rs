@@ -11,6 +11,7 @@
 mod crash;
 mod docs;
 mod laws;
+mod migrate;
 mod page;
 mod page_api;
 mod secrets;

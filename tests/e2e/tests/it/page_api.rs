@@ -407,7 +407,7 @@ fn a_replay_goes_through_what_is_saved_and_says_what_is_wrong_with_it() {
     let (status, sentence) = replay(&dev, &dry).expect_err("the file is broken");
     assert_eq!(status, 409);
     assert!(
-        sentence.contains("zoom-source.yaml:13:5") && sentence.contains("\"zom\""),
+        sentence.contains("zoom-source.yaml:14:5") && sentence.contains("\"zom\""),
         "{sentence}"
     );
     assert_eq!(
