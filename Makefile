@@ -43,6 +43,22 @@ fuzz: ## Fuzz every target for MEF_FUZZ_SECONDS (60); MEF_FUZZ_TARGETS="parse sp
 	cd fuzz && RUSTC_WRAPPER=$$PWD/rustc-with-coverage CARGO_TARGET_DIR=$(FUZZ_TARGET_DIR) cargo build --locked --quiet --profile fuzz
 	fuzz/run $(FUZZ_TARGET_DIR)/fuzz/mef-fuzz $(MEF_CACHE)/fuzz $(MEF_FUZZ_TARGETS)
 
+.PHONY: bed
+bed: ## Start a cluster of one real node on this machine (root), with JetStream; print its kubeconfig
+	@tests/bed/node/up
+
+.PHONY: bed-down
+bed-down: ## Stop it, and remove what it left
+	@tests/bed/node/down
+
+.PHONY: images
+images: ## Build the images of operator and receiver, and hand them to the bed where it runs
+	@tests/bed/images/build
+
+.PHONY: e2e
+e2e: ## Sources in pods on a real node: the bed, which it starts; with MEF_E2E=1 and KUBECONFIG your cluster
+	$(if $(MEF_E2E),,env -u KUBECONFIG) MEF_E2E=1 cargo test --locked --package mef-e2e --test cluster -- --nocapture $(MEF_E2E_ONLY)
+
 .PHONY: lint
 lint: $(TOOLS)/bin/cargo-deny ## Format, clippy with warnings as errors, generated files, bans, licences, sources
 	cargo fmt --all --check

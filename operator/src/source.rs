@@ -18,6 +18,7 @@ pub mod rollout;
 pub mod status;
 pub mod streams;
 pub mod validate;
+pub mod vanishing;
 mod watch;
 
 use std::sync::Arc;

@@ -8,7 +8,7 @@ use mef_crds::{EventSource, FORCE_DELETE_ANNOTATION, Reason};
 use super::deletion::{Leaving, Step, step};
 use super::diff::{Live, deletion, is_ours};
 use super::look::{Reach, look};
-use super::{Error, LEAVING, apply, fetch, has_finalizer, streams, tell, validate};
+use super::{Error, LEAVING, apply, fetch, has_finalizer, streams, tell, validate, vanishing};
 use crate::context::Context;
 
 pub(super) async fn leave(object: &EventSource, context: &Context) -> Result<Action, Error> {
@@ -17,8 +17,17 @@ pub(super) async fn leave(object: &EventSource, context: &Context) -> Result<Act
         context.back_off.reset(&super::id(object));
         return Ok(Action::await_change());
     }
-    let children = ingress(object, context).await?;
-    let stock = stock(fetch::pods(&context.client, object), messages(object, context));
+    let namespace = namespace(object, context).await?;
+    let goes = namespace.as_ref().is_some_and(vanishing::goes);
+    let children = match ingress(object, context).await {
+        // The namespace takes them along, as it took what let us see them.
+        Err(error) if goes && vanishing::is_forbidden(&error) => Vec::new(),
+        found => found?,
+    };
+    let stock = stock(
+        pods(object, context, namespace.as_ref()),
+        messages(object, context),
+    );
     let (pods, messages) = Box::pin(stock).await?;
     let leaving = Leaving {
         policy: object.spec.deletion_policy.unwrap_or_default(),
@@ -27,14 +36,15 @@ pub(super) async fn leave(object: &EventSource, context: &Context) -> Result<Act
             .get(FORCE_DELETE_ANNOTATION)
             .map(String::as_str)
             == Some("all"),
-        children_go: children_go(object, context).await?,
+        // Where the namespace may not be read, or is gone, nothing is made again.
+        children_go: namespace.as_ref().is_none_or(vanishing::goes) || in_foreground(object),
         messages,
         ingress: children.len(),
         pods,
     };
     match step(&leaving) {
-        Step::Serve(reason, message) => wait(object, context, reason, message, true).await?,
-        Step::Wait(reason, message) => wait(object, context, reason, message, false).await?,
+        Step::Serve(reason, message) => wait(object, context, (reason, message), true, goes).await?,
+        Step::Wait(reason, message) => wait(object, context, (reason, message), false, goes).await?,
         Step::StopIngress => {
             for child in &children {
                 delete(object, context, child).await?;
@@ -42,9 +52,9 @@ pub(super) async fn leave(object: &EventSource, context: &Context) -> Result<Act
         }
         Step::RemoveQueue => {
             discard(object, context).await?;
-            return go(object, context).await;
+            return go(object, context, goes).await;
         }
-        Step::LetGo => return go(object, context).await,
+        Step::LetGo => return go(object, context, goes).await,
     }
     Ok(Action::requeue(LEAVING))
 }
@@ -60,11 +70,15 @@ async fn stock<E>(
 }
 
 /// Takes the rest of the children along: what the garbage collector would do is not waited for.
-async fn go(object: &EventSource, context: &Context) -> Result<Action, Error> {
-    let observed = fetch::fetch(&context.client, object, &context.reads).await?;
-    let ours = observed.live.iter().filter(|live| is_ours(object, &live.object));
-    for child in ours {
-        delete(object, context, child).await?;
+async fn go(object: &EventSource, context: &Context, namespace_goes: bool) -> Result<Action, Error> {
+    match fetch::fetch(&context.client, object, &context.reads).await.map_err(Error::from) {
+        Err(error) if namespace_goes && vanishing::is_forbidden(&error) => {}
+        Err(error) => return Err(error),
+        Ok(observed) => {
+            for child in observed.live.iter().filter(|live| is_ours(object, &live.object)) {
+                delete(object, context, child).await?;
+            }
+        }
     }
     apply::remove_finalizer(&context.client, object).await?;
     context.back_off.reset(&super::id(object));
@@ -84,9 +98,9 @@ async fn delete(object: &EventSource, context: &Context, child: &Live) -> Result
 async fn wait(
     object: &EventSource,
     context: &Context,
-    reason: Reason,
-    message: String,
+    leaving: (Reason, String),
     serve: bool,
+    namespace_goes: bool,
 ) -> Result<(), Error> {
     // A spec that is edited while it leaves counts for the policy alone.
     let reach = if serve && !object.spec.suspend {
@@ -94,9 +108,11 @@ async fn wait(
     } else {
         Reach::Observe
     };
-    let look = Box::pin(look(object, context, reach)).await?;
-    let mut outcome = look.outcome;
-    outcome.leaving = Some((reason, message));
+    let mut outcome = match Box::pin(look(object, context, reach)).await {
+        Err(error) if namespace_goes && vanishing::is_forbidden(&error) => vanishing::outcome(),
+        look => look?.outcome,
+    };
+    outcome.leaving = Some(leaving);
     tell(object, context, &outcome).await
 }
 
@@ -110,24 +126,30 @@ async fn ingress(object: &EventSource, context: &Context) -> Result<Vec<Live>, E
         .collect())
 }
 
-/// In foreground deletion, and in a namespace that goes, the API server takes the children itself.
-async fn children_go(object: &EventSource, context: &Context) -> Result<bool, Error> {
-    if object
-        .finalizers()
-        .iter()
-        .any(|finalizer| finalizer == "foregroundDeletion")
-    {
-        return Ok(true);
-    }
+/// In foreground deletion the API server takes the children itself.
+fn in_foreground(object: &EventSource) -> bool {
+    let mut finalizers = object.finalizers().iter();
+    finalizers.any(|finalizer| finalizer == "foregroundDeletion")
+}
+
+/// Its namespace, where it may be read.
+async fn namespace(object: &EventSource, context: &Context) -> Result<Option<Namespace>, Error> {
     let namespaces: Api<Namespace> = Api::all(context.client.clone());
-    let namespace = namespaces
-        .get_metadata(&object.namespace().unwrap_or_default())
-        .await;
-    match namespace {
-        Ok(namespace) => Ok(namespace.metadata.deletion_timestamp.is_some()),
-        // Gone, or going and our role in it went first: nothing is made again.
-        Err(kube::Error::Api(status)) if matches!(status.code, 403 | 404) => Ok(true),
+    match namespaces.get(&object.namespace().unwrap_or_default()).await {
+        Ok(namespace) => Ok(Some(namespace)),
+        Err(kube::Error::Api(status)) if matches!(status.code, 403 | 404) => Ok(None),
         Err(error) => Err(error.into()),
+    }
+}
+
+/// Pods that still run. In a namespace that has taken our Role along, what its controller says of it tells.
+async fn pods(object: &EventSource, context: &Context, namespace: Option<&Namespace>) -> Result<usize, Error> {
+    let counted = fetch::pods(&context.client, object).await.map_err(Error::from);
+    match namespace.filter(|namespace| vanishing::goes(namespace)) {
+        Some(namespace) if counted.as_ref().is_err_and(vanishing::is_forbidden) => {
+            Ok(vanishing::pods(namespace))
+        }
+        _ => counted,
     }
 }
 

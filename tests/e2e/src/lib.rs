@@ -17,6 +17,7 @@ mod dev;
 mod mef;
 mod message;
 mod skip;
+mod vectors;
 mod zoom;
 
 pub use apiserver::{ApiServer, Kubectl};
@@ -26,4 +27,5 @@ pub use dev::{Answer, Dev, post};
 pub use mef::{Run, mef, mef_binary, repository};
 pub use message::{conform, messages_seen};
 pub use skip::skip;
+pub use vectors::{Captured, Vector};
 pub use zoom::Zoom;

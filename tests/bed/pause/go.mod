@@ -1,0 +1,3 @@
+module mef.local/tests/bed/pause
+
+go 1.24
