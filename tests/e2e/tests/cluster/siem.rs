@@ -28,10 +28,11 @@ impl Siem {
             false => ConnectOptions::new(),
         };
         let client = runtime.block_on(options.connect(&nats.url)).expect("the JetStream server");
-        Self {
-            runtime,
-            context: jetstream::new(client),
-        }
+        let context = {
+            let _entered = runtime.enter();
+            jetstream::new(client)
+        };
+        Self { runtime, context }
     }
 
     /// Whether there is such a stream.

@@ -155,11 +155,15 @@ impl Team {
         let service = self.get("service", &format!("mef-{source}"));
         let address = service["spec"]["clusterIP"].as_str().expect("the Service has an address");
         let socket: SocketAddr = format!("{address}:80").parse().expect("an address");
-        let reached = TcpStream::connect_timeout(&socket, Duration::from_secs(10));
-        assert!(
-            reached.is_ok(),
-            "{socket} is not reached from this machine ({reached:?}); in a cluster of your own, add a route to its Services"
-        );
+        // The node learns of a ready pod's address a moment after the source does.
+        let deadline = Instant::now() + PATIENCE;
+        while let Err(why) = TcpStream::connect_timeout(&socket, Duration::from_secs(10)) {
+            assert!(
+                Instant::now() < deadline,
+                "{socket} is not reached from this machine ({why}); in a cluster of your own, add a route to its Services"
+            );
+            thread::sleep(Duration::from_millis(50));
+        }
         format!("http://{socket}{path}")
     }
 
