@@ -11,7 +11,7 @@ DENY_VERSION := 0.20.2
 
 .PHONY: help
 help: ## List the words
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 .PHONY: run
 run: ## Run the Zoom source on this machine: mef dev examples/zoom/zoom-source.yaml
@@ -68,6 +68,15 @@ lint: $(TOOLS)/bin/cargo-deny ## Format, clippy with warnings as errors, generat
 	examples/argocd/lua/make - | diff - examples/argocd/argocd-cm.yaml
 	$(TOOLS)/bin/cargo-deny check bans licenses sources
 
+.PHONY: lambda
+lambda: ## Build a function's program and zip it: target/lambda/bootstrap-x86_64.zip in the cache folder
+	cargo build --locked --profile lambda --package mef-receiver --bin bootstrap
+	receiver/lambda/package $(CARGO_TARGET_DIR)/lambda/bootstrap $(CARGO_TARGET_DIR)/lambda/bootstrap-x86_64.zip
+
+.PHONY: bench-lambda
+bench-lambda: build lambda ## Measure a function's start beside the same in Python with boto3: size, CPU time, memory
+	bench/lambda/run $(CARGO_TARGET_DIR)/debug/mef $(CARGO_TARGET_DIR)/lambda/bootstrap $(CARGO_TARGET_DIR)/lambda/bootstrap-x86_64.zip
+
 .PHONY: fmt
 fmt: ## Format the code
 	cargo fmt --all
@@ -81,7 +90,7 @@ generate: ## Write the generated files: crds/*.yaml, crds/*.schema.json, docs/pr
 	cargo run --quiet --package mef --bin providersgen -- --write docs/providers.md
 
 .PHONY: tools
-tools: ## Install what the tests need beside Rust: an API server, a schema validator to compare with, strace
+tools: ## Install what the tests need beside Rust: an API server, MiniStack, a schema validator to compare with, strace
 	@tests/bed/tools
 
 $(TOOLS)/bin/cargo-deny:

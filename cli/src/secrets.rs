@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use mef_crds::SecretEntry;
+use mef_crds::{SecretEntry, SecretKeyRef};
 use mef_pipeline::definition::{Definition, References};
 use mef_pipeline::hex;
 use mef_pipeline::preset::{GeneratedSecret, Issuer, PresetSecret};
@@ -66,7 +66,11 @@ impl Vault<'_> {
     pub(crate) fn find(&self, definition: &Definition, references: &mut References) -> Outcome<Vec<Known>> {
         let mut found = Vec::new();
         for entry in &definition.spec.webhook.secrets {
-            let (known, value) = self.find_one(definition, entry, references)?;
+            // What is in AWS only the function there reads; the definition's own check says so.
+            let Some(reference) = &entry.secret_ref else {
+                continue;
+            };
+            let (known, value) = self.find_one(definition, entry, reference, references)?;
             if let Some(value) = value {
                 let object = (definition.namespace.clone(), known.name.clone());
                 let keys: &mut BTreeMap<String, Secret> = references.secrets.entry(object).or_default();
@@ -81,7 +85,8 @@ impl Vault<'_> {
     pub(crate) fn refuse_unused<'d>(&self, definitions: impl Iterator<Item = &'d Definition>) -> Outcome {
         let wanted: Vec<_> = definitions
             .flat_map(|definition| &definition.spec.webhook.secrets)
-            .map(|entry| (&entry.secret_ref.name, &entry.secret_ref.key))
+            .filter_map(|entry| entry.secret_ref.as_ref())
+            .map(|reference| (&reference.name, &reference.key))
             .collect();
         for given in self.given {
             if !wanted.iter().any(|(name, key)| is_for(given, name, key)) {
@@ -100,9 +105,9 @@ impl Vault<'_> {
         &self,
         definition: &Definition,
         entry: &SecretEntry,
+        SecretKeyRef { name, key }: &SecretKeyRef,
         references: &References,
     ) -> Outcome<(Known, Option<Secret>)> {
-        let (name, key) = (&entry.secret_ref.name, &entry.secret_ref.key);
         let mut known = Known {
             name: name.clone(),
             key: key.clone(),

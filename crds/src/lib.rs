@@ -41,7 +41,8 @@ pub use runtime::{
 pub use schema::{Equals, MatchRule, SchemaFallback, SchemaMode, SchemaRule};
 pub use source::{
     ConfigMapKeyRef, EventSource, EventSourceSpec, Expectation, ExpectedOutcome, Format, MozDefFields,
-    OnInvalid, QueueSettings, Sample, SecretEntry, SecretKeyRef, Severity, Webhook,
+    OnInvalid, QueueSettings, Sample, SecretEntry, SecretKeyRef, SecretsManagerRef, Severity,
+    SsmParameterRef, Webhook,
 };
 pub use status::{
     DeadLetterStatus, DefinitionStatus, EndpointStatus, EventSourceStatus, OverlayResult, OverlayStatus,
@@ -74,5 +75,9 @@ pub const DELETE_RETAIN_ANNOTATION: &str = "events.mozdef.io/delete-retain";
 pub const FINALIZER: &str = "events.mozdef.io/source";
 /// The field manager of everything the operator applies.
 pub const FIELD_MANAGER: &str = "events.mozdef.io/operator";
+/// The environment variable that tells a function its queue's URL.
+pub const FUNCTION_QUEUE_URL: &str = "MEF_QUEUE_URL";
+/// The environment variable that tells a function the URL of its dead letters.
+pub const FUNCTION_DEAD_LETTER_QUEUE_URL: &str = "MEF_DEAD_LETTER_QUEUE_URL";
 /// The version served and stored today.
 pub const VERSION: &str = "v1alpha1";

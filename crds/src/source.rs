@@ -28,6 +28,7 @@ use crate::verification::Verification;
     .message("queue.name cannot be added, changed or removed once the source exists: what is in the old queue would be left behind"),
     validation = Rule::new("has(self.runtime) || !has(oldSelf.runtime)").message("runtime cannot be removed once it is set: delete the source, which waits for its queue to be empty"),
     validation = Rule::new("!has(self.runtime) || !has(oldSelf.runtime) || self.runtime.cluster.queue.nats.cluster == oldSelf.runtime.cluster.queue.nats.cluster").message("runtime.cluster.queue.nats.cluster cannot change once it is set: what is in the old streams would be left behind"),
+    validation = Rule::new("!has(self.webhook.secrets) || self.webhook.secrets.all(secret, has(secret.secretRef))").message("webhook.secrets: secretsManager and ssmParameter are read by a function in AWS; a cluster and mef dev take secretRef"),
     validation = Rule::new("!has(self.runtime) || !has(self.queue) || !has(self.queue.maxReceiveCount)").message("queue.maxReceiveCount has no effect with JetStream, which gives a message back until it is acknowledged: remove it"),
 )]
 #[kube(
@@ -184,8 +185,11 @@ pub struct Webhook {
     pub on_invalid: Option<OnInvalid>,
 }
 
-/// One secret, or one version of it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// One secret, or one version of it. Exactly one of `secretRef`, `secretsManager` and `ssmParameter` says where it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(
+    validation = Rule::new("[has(self.secretRef), has(self.secretsManager), has(self.ssmParameter)].exists_one(x, x)").message("exactly one of secretRef, secretsManager, ssmParameter must be set")
+)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SecretEntry {
     /// What the secret is for, as the preset names it (`signing`, `token` …). Default: the preset's only use.
@@ -193,7 +197,15 @@ pub struct SecretEntry {
     #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-z]([-_a-z0-9]*[a-z0-9])?$"))]
     pub usage: Option<String>,
     /// The key of a Secret in the source's namespace.
-    pub secret_ref: SecretKeyRef,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_ref: Option<SecretKeyRef>,
+    /// A secret in AWS Secrets Manager, read by the function itself. While it is rotated, the current and the previous
+    /// version are both valid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secrets_manager: Option<SecretsManagerRef>,
+    /// A parameter in AWS Systems Manager's Parameter Store, read by the function itself; a `SecureString` is decrypted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ssm_parameter: Option<SsmParameterRef>,
     /// Not valid before this time (RFC 3339).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("format" = "date-time"))]
@@ -214,6 +226,27 @@ pub struct SecretKeyRef {
     /// Key in its `data`.
     #[schemars(length(min = 1, max = 253), regex(pattern = r"^[-._a-zA-Z0-9]+$"))]
     pub key: String,
+}
+
+/// A secret in AWS Secrets Manager. Its whole text, or its bytes, are the secret.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SecretsManagerRef {
+    /// Its ARN, with the six characters that Secrets Manager adds to the name.
+    #[schemars(
+        length(min = 20, max = 2048),
+        regex(pattern = r"^arn:[a-z0-9-]+:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@!-]+$")
+    )]
+    pub arn: String,
+}
+
+/// A parameter in AWS Systems Manager's Parameter Store.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SsmParameterRef {
+    /// Its name, as `/security/zoom/token`, in the source's region and account.
+    #[schemars(length(min = 1, max = 1011), regex(pattern = r"^[A-Za-z0-9/_.-]+$"))]
+    pub name: String,
 }
 
 /// The key of a ConfigMap.

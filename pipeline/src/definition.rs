@@ -144,6 +144,13 @@ impl Definition {
         keys::collect(self, references)
     }
 
+    /// The keys of a source whose secrets are in AWS, with what is wrong. For each entry of `spec.webhook.secrets`, in
+    /// order, `versions` holds every version that is valid now.
+    #[must_use]
+    pub fn fetched_key_ring(&self, versions: &[Vec<Secret>]) -> (KeyRing, Vec<Problem>) {
+        keys::fetched(self, versions)
+    }
+
     /// The key of one entry of `spec.webhook.secrets`, for whoever gets secrets from elsewhere than a Secret.
     #[must_use]
     pub fn key(&self, index: usize, entry: &SecretEntry, secret: Secret) -> Key {

@@ -210,7 +210,14 @@ fn keys_of(definition: &Definition, references: &References, secrets: Secrets) -
             keys.push(key.clone());
             continue;
         }
-        let id = (definition.namespace.clone(), entry.secret_ref.name.clone());
+        let Some(reference) = &entry.secret_ref else {
+            // It is in AWS, where nobody looks for a check.
+            let field = format!("spec.webhook.secrets[{index}]");
+            problems.retain(|problem| problem.field != field);
+            keys.push(made_up(definition, index, entry));
+            continue;
+        };
+        let id = (definition.namespace.clone(), reference.name.clone());
         if !references.secrets.contains_key(&id) {
             excuse(
                 &format!("spec.webhook.secrets[{index}].secretRef.name"),

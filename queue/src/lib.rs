@@ -7,6 +7,8 @@ pub mod file;
 pub mod name;
 #[cfg(feature = "nats")]
 pub mod nats;
+#[cfg(feature = "sqs")]
+pub mod sqs;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -88,12 +90,20 @@ pub struct Depth {
     pub ready: u64,
     /// Messages received and not yet deleted.
     pub in_flight: u64,
-    /// Messages by the attribute `mef-reason` (`redrive` where there is none); dead letters only.
+    /// Messages that become visible later; only SQS has them.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub delayed: u64,
+    /// Messages by the attribute `mef-reason` (`redrive` where there is none); dead letters only, and
+    /// empty where the backend cannot count them (SQS).
     pub by_reason: BTreeMap<String, u64>,
     /// When the oldest one was kept.
     pub oldest: Option<Timestamp>,
     /// Bytes on disk, where the backend knows.
     pub bytes: Option<u64>,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// Why the queue did not do what was asked.
@@ -179,6 +189,9 @@ pub trait Queue: Send + Sync {
     /// whether free or held. Costs no receive where the backend can peek: then handles are empty. A backend that cannot
     /// receives them with a long visibility and remembers their handles for [`Queue::take`].
     async fn scan(&self, lane: Lane, after: Option<String>, max: usize) -> Result<Vec<Delivery>, QueueError>;
+
+    /// Ends a scan: messages that it holds and nobody took become visible again. Nothing to do where the backend can peek.
+    async fn end_scan(&self, _lane: Lane) {}
 
     /// Receives one message by its id and hides it for `visibility`. None where it is deleted or somebody else holds it.
     async fn take(

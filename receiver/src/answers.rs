@@ -136,7 +136,13 @@ fn acknowledged(ack: &Ack) -> Response<Body> {
     }
 }
 
-fn unavailable() -> Response<Body> {
+/// More headers than the edge reads.
+#[cfg(feature = "lambda")]
+pub(crate) fn headers_too_large() -> Response<Body> {
+    empty(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)
+}
+
+pub(crate) fn unavailable() -> Response<Body> {
     let mut response = empty(StatusCode::SERVICE_UNAVAILABLE);
     response
         .headers_mut()

@@ -3,6 +3,7 @@
 //! From the moment the body is complete the work runs in a task of its own: a sender that goes away changes nothing about
 //! what is kept and counted.
 
+use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,6 +36,14 @@ const LARGE_BODY_BYTES: usize = 32 * 1_024;
 /// are interrupted, and the event becomes a dead letter.
 const LONGEST_PROCESSING: Duration = Duration::from_secs(2);
 
+/// Who sent a request, where that is not told by a connection.
+#[derive(Clone, Copy)]
+pub(crate) struct Peer(pub(crate) IpAddr);
+
+/// How long the answer may take, where whoever runs us gives less time than the sender.
+#[derive(Clone, Copy)]
+pub(crate) struct AnswerWithin(pub(crate) Duration);
+
 /// The source listener's router.
 pub(crate) fn router(receiver: Arc<Receiver>) -> Router {
     Router::new().fallback(receive).with_state(receiver)
@@ -48,9 +57,11 @@ async fn receive(State(receiver): State<Arc<Receiver>>, request: axum::extract::
         return answers::not_found();
     };
     let tally = receiver.metrics().source(route.label()).begin();
+    let within = head.extensions.get::<AnswerWithin>().map(|within| within.0);
     let work = Work {
         request_id: receiver.request_id(),
         receiver: receiver.clone(),
+        budget: route.ack_budget().min(within.unwrap_or(Duration::MAX)),
         route,
         tally,
     };
@@ -82,11 +93,12 @@ async fn take(work: &Work, head: &Parts, body: Body) -> Result<(Received, Held),
     if let Some(seat) = seat {
         seat.at_work();
     }
-    let received = received(work, head, body, seat.map(|seat| seat.peer()));
+    let told = head.extensions.get::<Peer>().map(|peer| peer.0);
+    let received = received(work, head, body, seat.map(|seat| seat.peer()).or(told));
     Ok((received, held))
 }
 
-fn received(work: &Work, head: &Parts, body: Bytes, peer: Option<std::net::IpAddr>) -> Received {
+fn received(work: &Work, head: &Parts, body: Bytes, peer: Option<IpAddr>) -> Received {
     Received {
         method: head.method.as_str().to_owned(),
         path: head.uri.path().to_owned(),
@@ -111,6 +123,8 @@ struct Work {
     receiver: Arc<Receiver>,
     route: Arc<Route>,
     request_id: String,
+    /// How long the answer may take, counted from the request's first byte.
+    budget: Duration,
     tally: Tally,
 }
 
@@ -172,7 +186,7 @@ impl Work {
             return Some(NetworkKeys::none());
         };
         // The other half is left for the queue.
-        let until = self.tally.started() + self.route.ack_budget() / 2;
+        let until = self.tally.started() + self.budget / 2;
         Some(fetcher.fetch(&wanted, until).await)
     }
 
@@ -180,7 +194,7 @@ impl Work {
     async fn judge(&self, received: Received, network: NetworkKeys) -> Option<Outcome> {
         let route = self.route.clone();
         let now = received.at;
-        let until = Instant::now() + (route.ack_budget() / 2).min(LONGEST_PROCESSING);
+        let until = Instant::now() + (self.budget / 2).min(LONGEST_PROCESSING);
         let large = received.body.len() > LARGE_BODY_BYTES;
         let judge = move || {
             catch_unwind(AssertUnwindSafe(|| {
@@ -202,7 +216,7 @@ impl Work {
         match reply.action.take() {
             None => Verdict::Challenged(reply),
             Some(Action::Get { url }) => {
-                let until = self.tally.started() + patience_of(self.route.ack_budget());
+                let until = self.tally.started() + patience_of(self.budget);
                 let called = match self.receiver.fetcher() {
                     Some(fetcher) => fetcher.call(&url, until).await,
                     None => Err("this receiver calls nobody".to_owned()),
@@ -255,10 +269,7 @@ impl Work {
         let begun = Instant::now();
         let never_again = self.route.source().preset().retry.never;
         let kept = courier
-            .keep(
-                items,
-                patience(self.tally.started(), self.route.ack_budget(), never_again),
-            )
+            .keep(items, patience(self.tally.started(), self.budget, never_again))
             .await;
         metrics.stage(Stage::Deliver, begun.elapsed().as_secs_f64());
         match kept {
@@ -281,6 +292,7 @@ impl Work {
     fn finish(self, verdict: Verdict, bytes: usize, sketch: Option<Box<Sketch>>) -> Response<Body> {
         let result = verdict.result();
         let mut response = answers::answer(&self.route, verdict);
+        response.extensions_mut().insert(result);
         // Whoever has an answer in hand finds its line in the log.
         if let Ok(id) = HeaderValue::from_str(&self.request_id) {
             response.headers_mut().insert(answers::REQUEST_ID, id);

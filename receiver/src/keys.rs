@@ -7,7 +7,7 @@
 mod address;
 mod cache;
 mod call;
-mod tls;
+pub(crate) mod tls;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;

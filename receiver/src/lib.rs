@@ -31,8 +31,10 @@ pub mod queue_settings;
 mod quiet;
 mod tasks;
 
-// One source in a pod.
+// One source in a pod, or as a function in AWS.
 pub mod pod;
+#[cfg(feature = "lambda")]
+pub mod function;
 
 pub use admin::Admin;
 pub use captor::{Captor, Captured};

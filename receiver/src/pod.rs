@@ -1,12 +1,13 @@
 //! A receiver in a pod: one source, its definition from a ConfigMap, its secrets from mounted Secrets, its events into
-//! JetStream.
+//! JetStream or SQS.
 //!
 //! Comes in: arguments and folders. Goes out: a receiver at work. The definition never changes while the process lives (its
 //! ConfigMap is immutable, another one is another pod); secrets are read again and again, so that they rotate without a
 //! pause. It knows no Kubernetes API and holds no token for one.
 
 pub mod args;
-mod definition;
+pub(crate) mod definition;
+mod queue;
 mod secrets;
 
 use std::sync::Arc;
@@ -14,17 +15,15 @@ use std::time::Duration;
 
 use mef_pipeline::secret::KeyRing;
 use mef_pipeline::source::Source;
-use mef_queue::nats::NatsQueue;
-use mef_queue::nats::connect::{ConnectError, Connection, Server, connect};
-use mef_queue::nats::streams::Layout;
+use mef_queue::nats::connect::ConnectError;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::keys::UnusableRoots;
-use crate::queue_settings::settings;
 use crate::{Admin, Drained, Limits, Receiver, Route, SystemClock, Table, TableError, serve};
 use args::Args;
 pub use definition::{DEFINITION, DEFINITION_GZIP, Unreadable};
+use queue::Way;
 use secrets::SecretFolder;
 
 /// How often mounted secrets are looked at. The kubelet itself takes up to a minute to bring a change.
@@ -50,6 +49,12 @@ pub enum PodError {
     /// The queue's server can never be reached this way.
     #[error(transparent)]
     Queue(#[from] ConnectError),
+    /// No queue is named.
+    #[error("--nats-url, or --sqs-queue-url and --sqs-dead-letter-queue-url, must say where the events go")]
+    NoQueue,
+    /// The region of a queue is unknown.
+    #[error("the URL {0} names no region; --aws-region must")]
+    Region(String),
     /// The certificates that senders' key servers are told by cannot be used.
     #[error(transparent)]
     Roots(#[from] UnusableRoots),
@@ -67,8 +72,8 @@ pub async fn run(args: Args, shutdown: CancellationToken) -> Result<Drained, Pod
     let folder = SecretFolder::new(&args.secrets, source.definition().clone());
     let keys = Arc::new(folder.read(&source).map_err(PodError::Secrets)?);
     let calls = args.calls.settings()?;
-    let connection = connect(server(&args, &source)).await?;
-    let receiver = receiver(&args, &source, &keys, &connection)?;
+    let way = Way::of(&args, &source).await?;
+    let receiver = receiver(&args, &source, &keys, &way)?;
     receiver.call_senders(&calls)?;
     let listener = listen(args.listen).await?;
     let admin_listener = listen(args.admin).await?;
@@ -83,7 +88,7 @@ pub async fn run(args: Args, shutdown: CancellationToken) -> Result<Drained, Pod
         args.nats_credentials.clone(),
         source,
         receiver.clone(),
-        connection,
+        way,
     ));
     let drained = serve(listener, admin_listener, receiver, Admin::default(), shutdown).await;
     watching.abort();
@@ -94,17 +99,9 @@ fn receiver(
     args: &Args,
     source: &Arc<Source>,
     keys: &Arc<KeyRing>,
-    connection: &Connection,
+    way: &Way,
 ) -> Result<Arc<Receiver>, TableError> {
-    let definition = source.definition();
-    let queue_name = definition
-        .spec
-        .queue
-        .as_ref()
-        .and_then(|queue| queue.name.as_deref());
-    let layout = Layout::new(&definition.namespace, &definition.name, queue_name);
-    let queue = NatsQueue::new(connection.clone(), layout, settings(source));
-    let route = Route::new(source.clone(), keys.clone(), Arc::new(queue));
+    let route = Route::new(source.clone(), keys.clone(), way.queue(source));
     let limits = Limits {
         drain_notice: Duration::from_secs(args.drain_notice_seconds),
         ..Limits::default()
@@ -113,17 +110,6 @@ fn receiver(
     // A pod that never reached its queue must not take the place of one that did.
     receiver.wait_for_queue();
     Ok(receiver)
-}
-
-fn server(args: &Args, source: &Source) -> Server {
-    let definition = source.definition();
-    let (namespace, name) = (&definition.namespace, &definition.name);
-    Server {
-        url: args.nats_url.clone(),
-        credentials: args.nats_credentials.clone(),
-        client_name: format!("mef-receiver {namespace}/{name}"),
-        inbox_prefix: args.nats_inbox_prefix.clone(),
-    }
 }
 
 async fn listen(address: std::net::SocketAddr) -> Result<TcpListener, PodError> {
@@ -141,12 +127,15 @@ async fn watch(
     credentials: Option<std::path::PathBuf>,
     source: Arc<Source>,
     receiver: Arc<Receiver>,
-    connection: Connection,
+    way: Way,
 ) {
+    let mut reached = false;
     let mut seen = folder.number();
     let mut proof = credentials.as_deref().map(secrets::number);
     loop {
-        if connection.is_up() {
+        // Asked until it was there once: what is lost later is told to senders, request by request.
+        if !reached && way.is_there().await {
+            reached = true;
             receiver.queue_is_there();
         }
         tokio::time::sleep(if receiver.is_ready() {
@@ -163,8 +152,7 @@ async fn watch(
         let there = credentials.as_deref().map(secrets::number);
         if there != proof {
             proof = there;
-            tracing::info!("the NATS credentials changed; connecting with the new ones");
-            connection.reconnect().await;
+            way.renew().await;
         }
     }
 }

@@ -60,6 +60,7 @@ pub async fn run(
     // Also after an error: what is at work is never cut off between sending and deleting.
     let settled = replay.settle_all().await;
     replay.release().await;
+    replay.worker.subject.queue.end_scan(Lane::Dead).await;
     let ended = ended.and_then(|ended| settled.map(|()| ended));
     let ended = ended.map_err(|error| error.at(replay.counts))?;
     if ended == Ended::Exhausted && !options.dry_run {

@@ -89,7 +89,7 @@ pub fn secret_names(object: &EventSource) -> impl Iterator<Item = &str> {
         .and_then(|runtime| runtime.cluster.queue.nats.credentials_ref.as_ref());
     let of_webhook = object.spec.webhook.secrets.iter();
     of_webhook
-        .map(|entry| entry.secret_ref.name.as_str())
+        .filter_map(|entry| Some(entry.secret_ref.as_ref()?.name.as_str()))
         .chain(credentials.map(|reference| reference.name.as_str()))
 }
 

@@ -196,6 +196,7 @@ impl Engine {
         Depth {
             ready: lane.index().ready_count(),
             in_flight: lane.index().hidden_count(),
+            delayed: 0,
             by_reason,
             oldest: lane.index().oldest().map(clock::timestamp),
             bytes: Some(lane.bytes()),

@@ -37,7 +37,7 @@ pub enum UnusableRoots {
 }
 
 /// Speaks TLS with servers that the system's roots or the given ones vouch for.
-pub(super) fn connector(more: Option<&[u8]>) -> Result<TlsConnector, UnusableRoots> {
+pub(crate) fn connector(more: Option<&[u8]>) -> Result<TlsConnector, UnusableRoots> {
     let mut roots = RootCertStore::empty();
     let found = rustls_native_certs::load_native_certs();
     let (known, _) = roots.add_parsable_certificates(found.certs);

@@ -101,7 +101,10 @@ impl QueueGauges {
             Lane::Events => "events",
             Lane::Dead => "dead",
         };
-        for (state, count) in [("ready", depth.ready), ("in_flight", depth.in_flight)] {
+        for (state, count) in [
+            ("ready", depth.ready + depth.delayed),
+            ("in_flight", depth.in_flight),
+        ] {
             let labels = StateLabels {
                 source: source.clone(),
                 lane: lane_word,
@@ -120,7 +123,9 @@ impl QueueGauges {
         if let Some(bytes) = depth.bytes {
             self.bytes.get_or_create(&labels).set(gauge(bytes));
         }
-        if lane == Lane::Dead {
+        // SQS cannot count by reason; no number is better than a wrong one.
+        let is_counted = !depth.by_reason.is_empty() || depth.ready + depth.in_flight == 0;
+        if lane == Lane::Dead && is_counted {
             for reason in DeadReason::ALL {
                 let word = reason.as_str();
                 let count = depth.by_reason.get(word).copied().unwrap_or(0);

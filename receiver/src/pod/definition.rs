@@ -34,7 +34,7 @@ pub enum Unreadable {
 }
 
 /// Reads and compiles the definition of a folder.
-pub(super) fn read(folder: &Path) -> Result<Source, Unreadable> {
+pub(crate) fn read(folder: &Path) -> Result<Source, Unreadable> {
     let plain = folder.join(DEFINITION);
     let zipped = folder.join(DEFINITION_GZIP);
     let (path, text) = if plain.exists() {
@@ -82,7 +82,7 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Unreadable {
 }
 
 /// The errors among problems, each with its field.
-pub(super) fn sentences(problems: &[Problem]) -> String {
+pub(crate) fn sentences(problems: &[Problem]) -> String {
     let texts: Vec<_> = problems
         .iter()
         .filter(|problem| problem.level == Level::Error)

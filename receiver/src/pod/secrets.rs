@@ -6,6 +6,7 @@ use std::fs;
 use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 
+use mef_crds::SecretKeyRef;
 use mef_pipeline::definition::{Definition, References};
 use mef_pipeline::diagnostics::{Level, has_errors};
 use mef_pipeline::secret::{KeyRing, Secret};
@@ -33,8 +34,8 @@ impl SecretFolder {
     /// The keys as they lie there now, or what is wrong with them. What is merely suspicious is logged.
     pub(super) fn read(&self, source: &Source) -> Result<KeyRing, String> {
         let mut references = References::default();
-        for entry in &self.definition.spec.webhook.secrets {
-            let name = &entry.secret_ref.name;
+        for reference in self.mounted() {
+            let name = &reference.name;
             let Ok(files) = fs::read_dir(self.folder.join(name)) else {
                 continue;
             };
@@ -60,14 +61,16 @@ impl SecretFolder {
         Ok(keys)
     }
 
+    fn mounted(&self) -> impl Iterator<Item = &SecretKeyRef> {
+        let entries = self.definition.spec.webhook.secrets.iter();
+        entries.filter_map(|entry| entry.secret_ref.as_ref())
+    }
+
     /// A number that changes with what lies there.
     pub(super) fn number(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
-        for entry in &self.definition.spec.webhook.secrets {
-            let path = self
-                .folder
-                .join(&entry.secret_ref.name)
-                .join(&entry.secret_ref.key);
+        for reference in self.mounted() {
+            let path = self.folder.join(&reference.name).join(&reference.key);
             fs::read(path).ok().hash(&mut hasher);
         }
         hasher.finish()

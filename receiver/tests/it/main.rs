@@ -11,6 +11,7 @@ mod admin;
 mod answers;
 mod delivery;
 mod drain;
+mod function;
 mod handshakes;
 mod http;
 mod keys;
@@ -19,6 +20,9 @@ mod limits;
 mod logs;
 #[path = "../../../tests/bed/nats/server.rs"]
 mod nats_server;
+#[path = "../../../tests/bed/aws/ministack.rs"]
+#[allow(dead_code, reason = "others use the rest of it")]
+mod ministack;
 mod observe;
 mod pod;
 mod reload;

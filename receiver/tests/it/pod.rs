@@ -106,7 +106,8 @@ impl Bench {
 
     /// As the kubelet does: a folder of its own and a link that is swapped.
     fn write_secret(&self, value: &str) {
-        let entry = &self.source.definition().spec.webhook.secrets[0].secret_ref;
+        let entry = &self.source.definition().spec.webhook.secrets[0];
+        let entry = entry.secret_ref.as_ref().expect("a Secret");
         let folder = self.path("secrets").join(&entry.name);
         fs::create_dir_all(&folder).expect("a writable folder");
         let part = folder.join(".part");

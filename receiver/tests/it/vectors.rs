@@ -10,6 +10,7 @@ use mef_pipeline::network_keys::KeysFile;
 use mef_pipeline::preset::Preset;
 use mef_pipeline::secret::{Key, KeyRing, Secret};
 use mef_pipeline::sign::{UnsignedRequest, sign};
+use mef_pipeline::source::Source;
 use mef_queue::Lane;
 use mef_receiver::{Admin, CallSettings, FixedClock, Limits, Route};
 use serde::Deserialize;
@@ -21,16 +22,16 @@ use crate::support::{Answer, Server, SourceBuilder, TestQueue};
 const NOW: i64 = 1_700_000_010;
 
 #[derive(Deserialize)]
-struct Vectors {
+pub(crate) struct Vectors {
     #[serde(default)]
-    verify: Vec<Vector>,
+    pub(crate) verify: Vec<Vector>,
     #[serde(default)]
-    challenge: Vec<Vector>,
+    pub(crate) challenge: Vec<Vector>,
 }
 
 #[derive(Clone, Deserialize)]
-struct Vector {
-    name: String,
+pub(crate) struct Vector {
+    pub(crate) name: String,
     preset: String,
     secrets: Vec<String>,
     /// What the sender publishes, by URL or key id; keys of HTTP signatures are secrets here.
@@ -70,11 +71,25 @@ struct Config {
     key_set_url: Option<String>,
 }
 
+/// What one vector is about: a source, its keys, and the request that is sent to it.
+pub(crate) struct Prepared {
+    pub(crate) source: Arc<Source>,
+    pub(crate) keys: KeyRing,
+    pub(crate) now: Timestamp,
+    pub(crate) request: UnsignedRequest,
+}
+
 /// A server for one vector, and the request that is sent to it.
-struct Case {
-    server: Server,
-    queue: Arc<TestQueue>,
+pub(crate) struct Case {
+    pub(crate) server: Server,
+    pub(crate) queue: Arc<TestQueue>,
     request: Vec<u8>,
+}
+
+impl Case {
+    pub(crate) async fn ask(&self) -> Answer {
+        self.server.ask(&self.request).await
+    }
 }
 
 impl Vector {
@@ -99,11 +114,11 @@ impl Vector {
         self.secrets.iter().map(String::as_str).chain(keys).collect()
     }
 
-    /// What the sender publishes.
-    fn published(&self) -> KeysFile {
+    /// What the sender publishes, as a file of keys.
+    pub(crate) fn published(&self) -> Vec<u8> {
         let published = self.keys.iter().filter(|(_, key)| key["k"].is_null());
         let published: BTreeMap<_, _> = published.collect();
-        KeysFile::parse(&serde_json::to_vec(&published).expect("JSON")).expect("a file of keys")
+        serde_json::to_vec(&published).expect("JSON")
     }
 
     fn parameters(&self) -> Value {
@@ -151,7 +166,7 @@ impl Vector {
     }
 
     /// `None` where the preset is not there yet.
-    async fn case(&self) -> Option<Case> {
+    pub(crate) fn prepared(&self) -> Option<Prepared> {
         let preset = Preset::get(&self.preset)?;
         let now = Timestamp::from_second(self.now.unwrap_or(NOW)).expect("a time");
         let (base, query) = self.url();
@@ -176,12 +191,28 @@ impl Vector {
             request.query = signed.query().to_owned();
             request.body = signed.body().clone();
         }
+        Some(Prepared {
+            source,
+            keys,
+            now,
+            request,
+        })
+    }
+
+    /// `None` where the preset is not there yet.
+    pub(crate) async fn case(&self) -> Option<Case> {
+        let Prepared {
+            source,
+            keys,
+            now,
+            request,
+        } = self.prepared()?;
         let queue = Arc::new(TestQueue::new());
         let route = Route::new(source, Arc::new(keys), queue.clone());
         let clock = Arc::new(FixedClock::new(now));
         let server = Server::with(vec![route], Limits::default(), clock, Admin::default()).await;
         let settings = CallSettings {
-            given: Some(self.published()),
+            given: Some(KeysFile::parse(&self.published()).expect("a file of keys")),
             ..CallSettings::default()
         };
         server.receiver.call_senders(&settings).expect("roots");
@@ -236,7 +267,7 @@ async fn run(vectors: &Vectors) -> Tally {
             tally.absent.push(format!("{} ({})", vector.name, vector.preset));
             continue;
         };
-        let answer = case.server.ask(&case.request).await;
+        let answer = case.ask().await;
         let kept = !(case.queue.kept(Lane::Events).is_empty() && case.queue.kept(Lane::Dead).is_empty());
         // A genuine request leaves something behind and is acknowledged; a forged one neither.
         let preset = Preset::get(&vector.preset).expect("it is there");
@@ -272,7 +303,7 @@ async fn run(vectors: &Vectors) -> Tally {
             tally.absent.push(format!("{} ({})", vector.name, vector.preset));
             continue;
         };
-        let answer = case.server.ask(&case.request).await;
+        let answer = case.ask().await;
         match unlike(vector, &answer) {
             None => tally.challenged += 1,
             Some(what) => tally
@@ -311,7 +342,7 @@ fn unlike(vector: &Vector, answer: &Answer) -> Option<&'static str> {
     missing.next().map(|_| "another header")
 }
 
-fn read(path: &Path) -> Vectors {
+pub(crate) fn read(path: &Path) -> Vectors {
     let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }

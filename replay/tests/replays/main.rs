@@ -1,4 +1,4 @@
-//! Replays on real queues: the embedded one, and JetStream.
+//! Replays on real queues: the embedded one, JetStream, and SQS.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -11,6 +11,10 @@ mod bed;
 mod kill;
 #[path = "../../../tests/bed/nats/server.rs"]
 mod nats_server;
+#[path = "../../../tests/bed/aws/ministack.rs"]
+#[allow(dead_code, reason = "others use the rest of it")]
+mod ministack;
 mod replay;
 mod scenario;
+mod sqs;
 mod support;

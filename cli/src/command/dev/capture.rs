@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use mef_crds::{SecretEntry, SecretKeyRef};
+use mef_crds::SecretKeyRef;
 use mef_pipeline::secret::Secret;
 use mef_receiver::{Captor, Captured, Route};
 use subtle::ConstantTimeEq as _;
@@ -40,8 +40,8 @@ impl Keeper {
         }
     }
 
-    fn tell(&self, route: &Route, entry: &SecretEntry, path: &Path, secret: &Secret) {
-        let SecretKeyRef { name, key, .. } = &entry.secret_ref;
+    fn tell(&self, route: &Route, reference: &SecretKeyRef, path: &Path, secret: &Secret) {
+        let SecretKeyRef { name, key } = reference;
         // Where stdout is a file or a pipe it would stay.
         let shown = if stdout().is_terminal() {
             let text = String::from_utf8_lossy(secret.expose());
@@ -75,7 +75,9 @@ impl Captor for Keeper {
         let Some(entry) = entries.iter().find(|entry| definition.usage(entry) == usage) else {
             return Captured::Refused;
         };
-        let SecretKeyRef { name, key, .. } = &entry.secret_ref;
+        let Some(reference @ SecretKeyRef { name, key }) = &entry.secret_ref else {
+            return Captured::Refused;
+        };
         let Some(path) = self.data.secret(&definition.namespace, name, key) else {
             return Captured::Refused;
         };
@@ -103,7 +105,7 @@ impl Captor for Keeper {
         if let Err(failure) = write_private(&path, secret.expose()) {
             return Captured::Failed(failure.to_string());
         }
-        self.tell(route, entry, &path, secret);
+        self.tell(route, reference, &path, secret);
         Captured::Taken
     }
 }

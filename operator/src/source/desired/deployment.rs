@@ -177,7 +177,7 @@ fn volumes(wanted: &Wanted<'_>, names: &Names) -> (Vec<Volume>, Vec<VolumeMount>
     let entries = &wanted.definition.spec.webhook.secrets;
     let secrets: BTreeSet<&str> = entries
         .iter()
-        .map(|entry| entry.secret_ref.name.as_str())
+        .filter_map(|entry| Some(entry.secret_ref.as_ref()?.name.as_str()))
         .collect();
     for (index, secret) in secrets.into_iter().enumerate() {
         let volume = format!("secret-{index}");
