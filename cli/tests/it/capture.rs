@@ -61,7 +61,9 @@ fn a_secret_told_on_first_use_is_kept_for_its_owner_and_proves_what_comes_after_
     assert_eq!(std::fs::read_to_string(&file).unwrap(), TOLD);
 
     let event = ["send", "notion.yaml", "page.created"];
-    dev.until("the secret that was told is in use", || place.mef(event).code == 0);
+    dev.until("the secret that was told is in use", || {
+        place.mef(event).code == 0
+    });
     assert_eq!(dev.stop(), 0);
     let dev = Dev::start(&place, &["notion.yaml"]);
     place.mef(event).exits(0);

@@ -17,6 +17,7 @@ use super::look::{judge, last_good, plan};
 use super::streams::{layout, settings};
 use super::{fetch, validate};
 use crate::config::Config;
+use crate::reads::Reads;
 
 /// What would happen.
 pub struct Foreseen {
@@ -55,7 +56,8 @@ pub async fn foresee(
     beside: &References,
     now: Timestamp,
 ) -> Result<Foreseen, kube::Error> {
-    let mut observed = fetch::fetch(client, object).await?;
+    // What it reads wakes nobody here.
+    let mut observed = fetch::fetch(client, object, &Reads::default()).await?;
     observed.references.config_maps.extend(beside.config_maps.clone());
     observed.references.secrets.extend(beside.secrets.clone());
     let judged = judge(object, &observed, now); // pure

@@ -71,7 +71,10 @@ async fn stock<E>(
 
 /// Takes the rest of the children along: what the garbage collector would do is not waited for.
 async fn go(object: &EventSource, context: &Context, namespace_goes: bool) -> Result<Action, Error> {
-    match fetch::fetch(&context.client, object, &context.reads).await.map_err(Error::from) {
+    match fetch::fetch(&context.client, object, &context.reads)
+        .await
+        .map_err(Error::from)
+    {
         Err(error) if namespace_goes && vanishing::is_forbidden(&error) => {}
         Err(error) => return Err(error),
         Ok(observed) => {
@@ -143,7 +146,11 @@ async fn namespace(object: &EventSource, context: &Context) -> Result<Option<Nam
 }
 
 /// Pods that still run. In a namespace that has taken our Role along, what its controller says of it tells.
-async fn pods(object: &EventSource, context: &Context, namespace: Option<&Namespace>) -> Result<usize, Error> {
+async fn pods(
+    object: &EventSource,
+    context: &Context,
+    namespace: Option<&Namespace>,
+) -> Result<usize, Error> {
     let counted = fetch::pods(&context.client, object).await.map_err(Error::from);
     match namespace.filter(|namespace| vanishing::goes(namespace)) {
         Some(namespace) if counted.as_ref().is_err_and(vanishing::is_forbidden) => {

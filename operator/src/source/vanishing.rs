@@ -24,7 +24,10 @@ pub fn is_forbidden(error: &Error) -> bool {
 /// instances". One, where nothing is said yet.
 #[must_use]
 pub fn pods(namespace: &Namespace) -> usize {
-    let conditions = namespace.status.as_ref().and_then(|status| status.conditions.as_ref());
+    let conditions = namespace
+        .status
+        .as_ref()
+        .and_then(|status| status.conditions.as_ref());
     let remaining = conditions
         .into_iter()
         .flatten()
@@ -43,7 +46,12 @@ pub fn pods(namespace: &Namespace) -> usize {
 /// What is known of a source whose children may not be read.
 #[must_use]
 pub fn outcome() -> Outcome {
-    let unknown = || Aspect::unknown(Reason::Deleting, "the namespace goes, and took the operator's Role along");
+    let unknown = || {
+        Aspect::unknown(
+            Reason::Deleting,
+            "the namespace goes, and took the operator's Role along",
+        )
+    };
     Outcome {
         accepted: unknown(),
         references: unknown(),
@@ -53,7 +61,9 @@ pub fn outcome() -> Outcome {
         desired: None,
         rollout: rollout::judge(None),
         samples: None,
+        overlays: Vec::new(),
         depths: None,
+        single_copy_in: None,
         leaving: None,
     }
 }
@@ -80,12 +90,18 @@ mod tests {
         check(&remaining(both), 2);
         let none = "Some resources are remaining: eventsources.events.mozdef.io has 1 resource instances";
         check(&remaining(none), 0);
-        check(&remaining("Some resources are remaining: pods. has 3 resource instances"), 3);
+        check(
+            &remaining("Some resources are remaining: pods. has 3 resource instances"),
+            3,
+        );
     }
 
     #[test]
     fn a_namespace_that_says_nothing_yet_may_have_some() {
         check(&json!([]), 1);
-        check(&json!([{"type": "NamespaceDeletionContentFailure", "status": "False"}]), 1);
+        check(
+            &json!([{"type": "NamespaceDeletionContentFailure", "status": "False"}]),
+            1,
+        );
     }
 }

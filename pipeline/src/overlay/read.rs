@@ -38,7 +38,7 @@ pub(super) fn read(text: &str) -> Result<Patch, Vec<Problem>> {
     };
     let places = Positions::of(chunk);
     if let Some(place) = places.too_deep() {
-        let message = format!("nested deeper than {} levels", MAX_DEPTH);
+        let message = format!("nested deeper than {MAX_DEPTH} levels");
         return one(whole(message).at(place.line, place.column));
     }
     if let Some(place) = places.anchor() {

@@ -87,7 +87,7 @@ impl SqsQueue {
             .sender
             .send_message_batch()
             .queue_url(self.urls.of(lane))
-            .set_entries(Some(entries.map_err(unbuilt)?));
+            .set_entries(Some(entries.map_err(|error| unbuilt(&error))?));
         let _place = self.places.acquire().await;
         match call.send().await {
             Ok(output) => Ok(each_result(output)),
@@ -96,7 +96,7 @@ impl SqsQueue {
     }
 
     async fn send_one(&self, lane: Lane, message: &Outgoing) -> Kept {
-        let attributes = attributes(message).map_err(|error| unbuilt(error).into_error())?;
+        let attributes = attributes(message).map_err(|error| unbuilt(&error).into_error())?;
         let call = self
             .connection
             .sender
@@ -142,7 +142,7 @@ fn no_result() -> SendError {
 }
 
 /// What the rules have passed can be built.
-fn unbuilt(error: BuildError) -> Meaning {
+fn unbuilt(error: &BuildError) -> Meaning {
     Meaning::Refused(error.to_string())
 }
 

@@ -26,7 +26,10 @@ for name in [{name:?}, '{name}-dlq']: print(sqs.create_queue(QueueName=name)['Qu
         region: REGION.to_owned(),
         endpoint: Some(stack.url()),
     };
-    let connection = Connection::new(&place, Identity::Given(SharedCredentialsProvider::new(credentials)));
+    let connection = Connection::new(
+        &place,
+        Identity::Given(SharedCredentialsProvider::new(credentials)),
+    );
     let urls = QueueUrls {
         events: events.to_owned(),
         dead: dead.to_owned(),
@@ -48,7 +51,11 @@ async fn what_is_valid_now_is_delivered_and_the_rest_is_visible_again() {
     let stack = MiniStack::shared();
     let queue = queue(&stack, "mef-replay");
     let event = |uuid: &str, severity: Value| json!({"uuid": uuid, "severity": severity});
-    let refused = [event("one", json!(1)), event("two", json!(null)), event("three", json!(3))];
+    let refused = [
+        event("one", json!(1)),
+        event("two", json!(null)),
+        event("three", json!(3)),
+    ];
     accept(&*queue, &severity("string"), &refused).await;
     let depth = async |lane: Lane| {
         let depth = queue.depth(lane).await.expect("a queue");
@@ -72,7 +79,11 @@ async fn what_is_valid_now_is_delivered_and_the_rest_is_visible_again() {
         assert_eq!(report.ended, Ended::Exhausted);
         assert_eq!((report.counts.delivered, report.counts.failed_again), (2, 1));
         // A dry run hides nothing once it is over; a real one leaves what failed again, visible.
-        let (dead, events) = if dry_run { ((3, 0), (0, 0)) } else { ((1, 0), (2, 0)) };
+        let (dead, events) = if dry_run {
+            ((3, 0), (0, 0))
+        } else {
+            ((1, 0), (2, 0))
+        };
         assert_eq!(depth(Lane::Dead).await, dead);
         assert_eq!(depth(Lane::Events).await, events);
     }

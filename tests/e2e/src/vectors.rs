@@ -92,7 +92,8 @@ impl Vector {
     #[must_use]
     pub fn read(path: &Path) -> Vec<Self> {
         let text = fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        let file: File = serde_json::from_slice(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let file: File =
+            serde_json::from_slice(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         file.verify.into_iter().chain(file.challenge).collect()
     }
 
@@ -270,10 +271,21 @@ impl Captured {
     pub fn bytes(&self) -> Vec<u8> {
         let mut text = format!("{} {} HTTP/1.1\r\n", self.method, self.target);
         let length = self.body.len().to_string();
-        let usual = [("host", "hooks.example.org"), ("content-length", &length), ("connection", "close")];
-        let given = |name: &str| self.headers.iter().any(|(given, _)| given.eq_ignore_ascii_case(name));
+        let usual = [
+            ("host", "hooks.example.org"),
+            ("content-length", &length),
+            ("connection", "close"),
+        ];
+        let given = |name: &str| {
+            self.headers
+                .iter()
+                .any(|(given, _)| given.eq_ignore_ascii_case(name))
+        };
         let missing = usual.into_iter().filter(|(name, _)| !given(name));
-        let headers = self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let headers = self
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()));
         for (name, value) in headers.chain(missing) {
             text.push_str(&format!("{name}: {value}\r\n"));
         }

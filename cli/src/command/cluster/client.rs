@@ -75,11 +75,6 @@ impl Connected {
         self.client.clone()
     }
 
-    /// The namespace that is meant.
-    pub(super) fn namespace(&self) -> &str {
-        &self.namespace
-    }
-
     /// The sources of the namespace.
     pub(in crate::command) fn sources(&self) -> Api<EventSource> {
         Api::namespaced(self.client.clone(), &self.namespace)

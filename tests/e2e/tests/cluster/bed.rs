@@ -63,8 +63,11 @@ impl Bed {
 
     fn of_the_reader(kubeconfig: PathBuf) -> Self {
         let variable = |name: &str| {
-            std::env::var(name)
-                .unwrap_or_else(|_| panic!("KUBECONFIG and MEF_E2E are set, so {name} must be too: tests/e2e/tests/cluster/bed.rs"))
+            std::env::var(name).unwrap_or_else(|_| {
+                panic!(
+                    "KUBECONFIG and MEF_E2E are set, so {name} must be too: tests/e2e/tests/cluster/bed.rs"
+                )
+            })
         };
         Self {
             kubeconfig,

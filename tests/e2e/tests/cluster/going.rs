@@ -49,7 +49,10 @@ fn a_deletion_in_the_foreground_keeps_the_queue_until_it_is_read() {
     let Some(bed) = bed() else { return };
     let _operator = release::operator(bed);
     let (team, siem) = with_an_event(bed, "foreground");
-    team.ok(&["delete", "evsrc", "zoom", "--cascade=foreground", "--wait=false"], "");
+    team.ok(
+        &["delete", "evsrc", "zoom", "--cascade=foreground", "--wait=false"],
+        "",
+    );
     team.eventually("the end of its pods", || {
         team.get("deployment", "mef-zoom").is_null() && team.pods("zoom").is_empty()
     });
@@ -70,8 +73,14 @@ fn what_a_source_owned_goes_with_it_also_when_nobody_is_there_to_delete_it() {
     is_blocked(&team);
     team.ok(&["patch", "evsrc", "zoom", "--type=merge", "-p", &none], "");
     let kinds = "deployments,pods,services,configmaps,controllerrevisions,poddisruptionbudgets";
-    team.eventually("the end of what it owned", || team.of_source(kinds, "zoom").is_empty());
-    assert_eq!(siem.count(&team.streams("zoom").events), 1, "the event is still there");
+    team.eventually("the end of what it owned", || {
+        team.of_source(kinds, "zoom").is_empty()
+    });
+    assert_eq!(
+        siem.count(&team.streams("zoom").events),
+        1,
+        "the event is still there"
+    );
     // Made again, it finds its queue as it was.
     team.apply(&zoom(&team));
     team.wait_ready("zoom");
@@ -79,6 +88,9 @@ fn what_a_source_owned_goes_with_it_also_when_nobody_is_there_to_delete_it() {
     team.eventually("its depth", || status(&team) == 1);
     let url = team.url("zoom", "/zoom");
     let body = Zoom::user_created("one-more");
-    assert_eq!(ask(&url, &Zoom::new(TOKEN.as_bytes()).headers(&body), &body).status, 200);
+    assert_eq!(
+        ask(&url, &Zoom::new(TOKEN.as_bytes()).headers(&body), &body).status,
+        200
+    );
     assert_eq!(siem.take(&team.streams("zoom").events, 2).len(), 2);
 }

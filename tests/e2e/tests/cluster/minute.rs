@@ -45,7 +45,14 @@ impl Server {
     fn come(&mut self) {
         let program = script("nats/fetch", &[]).expect("Go builds it");
         let child = Command::new(program)
-            .args(["--addr", "10.244.0.1", "--port", "4223", "--jetstream", "--store_dir"])
+            .args([
+                "--addr",
+                "10.244.0.1",
+                "--port",
+                "4223",
+                "--jetstream",
+                "--store_dir",
+            ])
             .arg(self.folder.path())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -85,7 +92,11 @@ fn a_minute_without_the_queue_loses_no_acknowledged_event_and_hangs_no_sender() 
     let _operator = release::operator(bed);
     let mut server = Server::start();
     let team = Team::new(bed, "minute");
-    bed.secret("minute", "zoom-webhook", &json!({"secretToken": "a-token-of-zoom"}));
+    bed.secret(
+        "minute",
+        "zoom-webhook",
+        &json!({"secretToken": "a-token-of-zoom"}),
+    );
     let mut source = zoom(&team);
     source["spec"]["runtime"]["cluster"]["queue"]["nats"] = json!({"cluster": "minute"});
     team.apply(&source);
@@ -112,21 +123,39 @@ fn a_minute_without_the_queue_loses_no_acknowledged_event_and_hangs_no_sender() 
         of(200) + of(503),
         sent.len(),
         "nothing but a yes and a come-back: {:?}",
-        sent.iter().filter(|one| ![Some(200), Some(503)].contains(&one.status)).collect::<Vec<_>>()
+        sent.iter()
+            .filter(|one| ![Some(200), Some(503)].contains(&one.status))
+            .collect::<Vec<_>>()
     );
-    assert!(of(503) > 300, "{} of {} were told to come back", of(503), sent.len());
+    assert!(
+        of(503) > 300,
+        "{} of {} were told to come back",
+        of(503),
+        sent.len()
+    );
     let slowest = sent.iter().map(|one| one.took).max().unwrap_or_default();
     assert!(slowest < ACK_BUDGET, "an answer took {slowest:?}");
     let last = &sent[sent.len() - 50..];
     assert!(last.iter().all(|one| one.status == Some(200)), "it has recovered");
     assert_eq!(team.pods("zoom"), pods, "pods stay where they are");
 
-    let siem = Siem::connect(&Nats { url: URL.to_owned(), users: false });
+    let siem = Siem::connect(&Nats {
+        url: URL.to_owned(),
+        users: false,
+    });
     let kept = siem.take(&team.streams("zoom").events, of(200));
-    let serials: std::collections::BTreeSet<_> =
-        kept.iter().map(|message| message["details"]["payload"]["object"]["id"].as_str().unwrap_or_default()).collect();
+    let serials: std::collections::BTreeSet<_> = kept
+        .iter()
+        .map(|message| {
+            message["details"]["payload"]["object"]["id"]
+                .as_str()
+                .unwrap_or_default()
+        })
+        .collect();
     let acknowledged = sent.iter().filter(|one| one.status == Some(200));
-    let lost: Vec<_> = acknowledged.filter(|one| !serials.contains(one.serial.as_str())).collect();
+    let lost: Vec<_> = acknowledged
+        .filter(|one| !serials.contains(one.serial.as_str()))
+        .collect();
     assert!(lost.is_empty(), "acknowledged and lost: {lost:?}");
     println!(
         "{} s without the queue at 20 requests/s: {} acknowledged and kept, {} told to come back, {} kept without an answer of success, \
@@ -138,6 +167,9 @@ fn a_minute_without_the_queue_loses_no_acknowledged_event_and_hangs_no_sender() 
         slowest.as_millis(),
         back.elapsed().as_secs_f64(),
     );
-    team.ok(&["annotate", "evsrc", "zoom", "events.mozdef.io/force-delete=all"], "");
+    team.ok(
+        &["annotate", "evsrc", "zoom", "events.mozdef.io/force-delete=all"],
+        "",
+    );
     team.ok(&["delete", "evsrc", "zoom", "--timeout=120s"], "");
 }

@@ -14,7 +14,11 @@ const TOLD_WITHIN: Duration = Duration::from_secs(30);
 /// A namespace with a rule, and the Zoom source in it.
 fn source_under(bed: &'static Bed, namespace: &str, rule: &Value) -> (Team, Instant) {
     let team = Team::new(bed, namespace);
-    bed.secret(namespace, "zoom-webhook", &json!({"secretToken": "a-token-of-zoom"}));
+    bed.secret(
+        namespace,
+        "zoom-webhook",
+        &json!({"secretToken": "a-token-of-zoom"}),
+    );
     team.apply(rule);
     let applied = Instant::now();
     team.apply(&zoom(&team));
@@ -29,7 +33,11 @@ fn is_told(team: &Team, applied: Instant, words: &str) {
     assert!(took < TOLD_WITHIN, "told after {took:?}");
     let ready = team.until("zoom", "Ready", "False", "Refused");
     assert!(ready.contains(words), "{ready}");
-    println!("{}: told after {:.1} s: {message}", team.namespace, took.as_secs_f64());
+    println!(
+        "{}: told after {:.1} s: {message}",
+        team.namespace,
+        took.as_secs_f64()
+    );
 }
 
 #[test]
@@ -51,7 +59,10 @@ fn a_quota_and_a_limit_range_are_told_and_their_end_is_enough() {
     less["spec"]["runtime"]["cluster"]["resources"]["limits"]["memory"] = json!("48Mi");
     other.apply(&less);
     let took = other.wait_ready("zoom");
-    println!("limits: Ready {:.1} s after a source that asks for less", took.as_secs_f64());
+    println!(
+        "limits: Ready {:.1} s after a source that asks for less",
+        took.as_secs_f64()
+    );
 
     let took = team.wait_ready("zoom");
     println!("quota: Ready, {:.1} s later than the other", took.as_secs_f64());
@@ -83,15 +94,29 @@ fn a_policy_that_refuses_the_deployment_is_told() {
             "spec": {"policyName": "mef-e2e-no-deployments", "validationActions": ["Deny"]}},
     ]});
     let team = Team::new(bed, "policy");
-    bed.secret("policy", "zoom-webhook", &json!({"secretToken": "a-token-of-zoom"}));
+    bed.secret(
+        "policy",
+        "zoom-webhook",
+        &json!({"secretToken": "a-token-of-zoom"}),
+    );
     team.apply(&policy);
-    let probe = ["create", "deployment", "probe", "--image=none", "--dry-run=server"];
+    let probe = [
+        "create",
+        "deployment",
+        "probe",
+        "--image=none",
+        "--dry-run=server",
+    ];
     team.eventually("the policy in force", || !team.kubectl(&probe, "").succeeded);
     let applied = Instant::now();
     team.apply(&zoom(&team));
     is_told(&team, applied, "no Deployment on a Friday");
     team.ok(
-        &["delete", "validatingadmissionpolicybinding,validatingadmissionpolicy", "mef-e2e-no-deployments"],
+        &[
+            "delete",
+            "validatingadmissionpolicybinding,validatingadmissionpolicy",
+            "mef-e2e-no-deployments",
+        ],
         "",
     );
     team.wait_ready("zoom");

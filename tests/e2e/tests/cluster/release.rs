@@ -46,7 +46,8 @@ impl Helm {
             done.succeeded,
             "{self:?} {arguments:?}: {}\n{}",
             done.stderr,
-            bed.kubectl(&["get", "events", "--namespace", NAMESPACE], "").stdout
+            bed.kubectl(&["get", "events", "--namespace", NAMESPACE], "")
+                .stdout
         );
         done.stdout
     }

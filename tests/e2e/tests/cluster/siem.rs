@@ -27,7 +27,9 @@ impl Siem {
             true => ConnectOptions::with_user_and_password("siem".to_owned(), "siem".to_owned()),
             false => ConnectOptions::new(),
         };
-        let client = runtime.block_on(options.connect(&nats.url)).expect("the JetStream server");
+        let client = runtime
+            .block_on(options.connect(&nats.url))
+            .expect("the JetStream server");
         let context = {
             let _entered = runtime.enter();
             jetstream::new(client)
@@ -42,7 +44,10 @@ impl Siem {
 
     /// Messages in a stream.
     pub(crate) fn count(&self, stream: &str) -> u64 {
-        let stream = self.runtime.block_on(self.context.get_stream(stream)).expect("the stream");
+        let stream = self
+            .runtime
+            .block_on(self.context.get_stream(stream))
+            .expect("the stream");
         stream.cached_info().state.messages
     }
 
@@ -57,14 +62,23 @@ impl Siem {
             if nothing && taken.len() >= least && self.count(stream) == 0 {
                 return taken;
             }
-            assert!(Instant::now() < deadline, "{} of {least} messages came", taken.len());
+            assert!(
+                Instant::now() < deadline,
+                "{} of {least} messages came",
+                taken.len()
+            );
         }
     }
 
     async fn pull(&self, stream: &str) -> Vec<Value> {
         let stream = self.context.get_stream(stream).await.expect("the stream");
         let consumer: PullConsumer = stream.get_consumer("siem").await.expect("its consumer");
-        let fetched = consumer.fetch().max_messages(500).expires(Duration::from_millis(200)).messages().await;
+        let fetched = consumer
+            .fetch()
+            .max_messages(500)
+            .expires(Duration::from_millis(200))
+            .messages()
+            .await;
         let messages: Vec<_> = fetched.expect("a pull").try_collect().await.expect("messages");
         let mut bodies = Vec::new();
         for message in messages {

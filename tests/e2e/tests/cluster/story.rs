@@ -74,9 +74,14 @@ impl Story {
             .filter(|one| one.status == Some(200))
             .map(|one| one.serial.as_str())
             .collect();
-        let messages = self.siem.take(&self.team.streams("zoom").events, acknowledged.len());
+        let messages = self
+            .siem
+            .take(&self.team.streams("zoom").events, acknowledged.len());
         let kept: std::collections::BTreeSet<&str> = messages.iter().map(serial).collect();
-        let lost: Vec<&&str> = acknowledged.iter().filter(|serial| !kept.contains(**serial)).collect();
+        let lost: Vec<&&str> = acknowledged
+            .iter()
+            .filter(|serial| !kept.contains(**serial))
+            .collect();
         assert!(lost.is_empty(), "acknowledged and lost: {lost:?}");
         assert_eq!(kept.len(), messages.len(), "no event is there twice");
         messages
@@ -85,7 +90,9 @@ impl Story {
 
 /// What makes the event of a message unique.
 fn serial(message: &Value) -> &str {
-    message["details"]["payload"]["object"]["id"].as_str().unwrap_or_default()
+    message["details"]["payload"]["object"]["id"]
+        .as_str()
+        .unwrap_or_default()
 }
 
 /// The entry of a source's `secrets` for a key of the Secret.

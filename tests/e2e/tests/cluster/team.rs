@@ -44,7 +44,13 @@ impl Team {
         }
         for source in self.names("evsrc") {
             self.kubectl(
-                &["annotate", "evsrc", &source, "events.mozdef.io/force-delete=all", "--overwrite"],
+                &[
+                    "annotate",
+                    "evsrc",
+                    &source,
+                    "events.mozdef.io/force-delete=all",
+                    "--overwrite",
+                ],
                 "",
             );
         }
@@ -140,9 +146,13 @@ impl Team {
 
     /// For the message of a failed test.
     fn all_about(&self) -> String {
-        let sources = self.kubectl(&["get", "evsrc,deployments,pods", "-o", "wide"], "").stdout;
+        let sources = self
+            .kubectl(&["get", "evsrc,deployments,pods", "-o", "wide"], "")
+            .stdout;
         let yaml = self.kubectl(&["get", "evsrc", "-o", "yaml"], "").stdout;
-        let events = self.kubectl(&["get", "events", "--sort-by=.lastTimestamp"], "").stdout;
+        let events = self
+            .kubectl(&["get", "events", "--sort-by=.lastTimestamp"], "")
+            .stdout;
         let log = self.bed.kubectl(
             &["logs", "deployment/mef", "--namespace=mef-system", "--tail=40"],
             "",
@@ -153,7 +163,9 @@ impl Team {
     /// The URL of a source through its Service, once one can connect to it.
     pub(crate) fn url(&self, source: &str, path: &str) -> String {
         let service = self.get("service", &format!("mef-{source}"));
-        let address = service["spec"]["clusterIP"].as_str().expect("the Service has an address");
+        let address = service["spec"]["clusterIP"]
+            .as_str()
+            .expect("the Service has an address");
         let socket: SocketAddr = format!("{address}:80").parse().expect("an address");
         // The node learns of a ready pod's address a moment after the source does.
         let deadline = Instant::now() + PATIENCE;
@@ -170,7 +182,9 @@ impl Team {
     /// The URLs of a source's running pods, each by its own address.
     pub(crate) fn pod_urls(&self, source: &str, path: &str) -> Vec<String> {
         let pods = self.of_source("pods", source);
-        let running = pods.iter().filter(|pod| pod["metadata"]["deletionTimestamp"].is_null());
+        let running = pods
+            .iter()
+            .filter(|pod| pod["metadata"]["deletionTimestamp"].is_null());
         running
             .map(|pod| {
                 let address = pod["status"]["podIP"].as_str().expect("a pod has an address");

@@ -28,12 +28,18 @@ fn a_release_comes_changes_and_goes_and_sources_stay() {
     for helm in [Helm::V3, Helm::V4] {
         let began = Instant::now();
         life_of_a_release(bed, helm, &team);
-        println!("{helm:?}: install, upgrade, uninstall, install in {:.1} s", began.elapsed().as_secs_f64());
+        println!(
+            "{helm:?}: install, upgrade, uninstall, install in {:.1} s",
+            began.elapsed().as_secs_f64()
+        );
     }
     one_helm_after_the_other(bed, &team);
 
     // The queue holds what was sent meanwhile; it is not wanted.
-    team.ok(&["annotate", "evsrc", "zoom", "events.mozdef.io/force-delete=all"], "");
+    team.ok(
+        &["annotate", "evsrc", "zoom", "events.mozdef.io/force-delete=all"],
+        "",
+    );
     team.ok(&["delete", "evsrc", "zoom", "--timeout=120s"], "");
     Helm::V4.ok(bed, &["uninstall", "mef", "--wait"]);
 }
@@ -42,7 +48,19 @@ fn life_of_a_release(bed: &'static Bed, helm: Helm, team: &Team) {
     let file = file_with(&values(bed).to_string());
     let file = file.path().display().to_string();
     let chart = chart();
-    helm.ok(bed, &["install", "mef", &chart, "--values", &file, "--wait", "--timeout", "150s"]);
+    helm.ok(
+        bed,
+        &[
+            "install",
+            "mef",
+            &chart,
+            "--values",
+            &file,
+            "--wait",
+            "--timeout",
+            "150s",
+        ],
+    );
     team.apply(&zoom(team));
     team.wait_ready("zoom");
     let pods = team.pods("zoom");
@@ -54,24 +72,61 @@ fn life_of_a_release(bed: &'static Bed, helm: Helm, team: &Team) {
     let operator = operators(bed);
     helm.ok(
         bed,
-        &["upgrade", "mef", &chart, "--reuse-values", "--set", "limits.resyncSeconds=600", "--wait", "--timeout", "150s"],
+        &[
+            "upgrade",
+            "mef",
+            &chart,
+            "--reuse-values",
+            "--set",
+            "limits.resyncSeconds=600",
+            "--wait",
+            "--timeout",
+            "150s",
+        ],
     );
-    assert_ne!(operators(bed), operator, "a changed configuration is read by a new process");
-    let configuration = bed.ok(&["get", "configmap", "mef", "-o", "json", "--namespace", NAMESPACE], "");
+    assert_ne!(
+        operators(bed),
+        operator,
+        "a changed configuration is read by a new process"
+    );
+    let configuration = bed.ok(
+        &["get", "configmap", "mef", "-o", "json", "--namespace", NAMESPACE],
+        "",
+    );
     let configuration: Value = serde_json::from_str(&configuration).expect("JSON");
-    let text = configuration["data"]["operator.yaml"].as_str().unwrap_or_default();
-    assert!(text.contains("resyncSeconds: 600") && text.contains("depthSeconds: 2"), "{text}");
+    let text = configuration["data"]["operator.yaml"]
+        .as_str()
+        .unwrap_or_default();
+    assert!(
+        text.contains("resyncSeconds: 600") && text.contains("depthSeconds: 2"),
+        "{text}"
+    );
     // It looks at the source, and finds nothing to do.
     looks_again(team);
     assert_eq!(team.pods("zoom"), pods);
 
     helm.ok(bed, &["uninstall", "mef", "--wait"]);
-    assert!(bed.kubectl(&["get", DEFINITION], "").succeeded, "the definition is kept");
+    assert!(
+        bed.kubectl(&["get", DEFINITION], "").succeeded,
+        "the definition is kept"
+    );
     assert!(!team.get("evsrc", "zoom").is_null(), "and with it the sources");
     assert!(operators(bed).is_empty());
     assert_eq!(team.pods("zoom"), pods, "receivers serve without an operator");
 
-    helm.ok(bed, &["install", "mef", &chart, "--values", &file, "--wait", "--timeout", "150s"]);
+    helm.ok(
+        bed,
+        &[
+            "install",
+            "mef",
+            &chart,
+            "--values",
+            &file,
+            "--wait",
+            "--timeout",
+            "150s",
+        ],
+    );
     looks_again(team);
     assert_eq!(team.pods("zoom"), pods);
     let sent = load.end();
@@ -87,17 +142,48 @@ fn one_helm_after_the_other(bed: &'static Bed, team: &Team) {
     let file = file_with(&values(bed).to_string());
     let file = file.path().display().to_string();
     let chart = chart();
-    Helm::V3.ok(bed, &["install", "mef", &chart, "--values", &file, "--wait", "--timeout", "150s"]);
+    Helm::V3.ok(
+        bed,
+        &[
+            "install",
+            "mef",
+            &chart,
+            "--values",
+            &file,
+            "--wait",
+            "--timeout",
+            "150s",
+        ],
+    );
     Helm::V4.ok(
         bed,
-        &["upgrade", "mef", &chart, "--reuse-values", "--set", "operator.log=debug", "--wait", "--timeout", "150s"],
+        &[
+            "upgrade",
+            "mef",
+            &chart,
+            "--reuse-values",
+            "--set",
+            "operator.log=debug",
+            "--wait",
+            "--timeout",
+            "150s",
+        ],
     );
     looks_again(team);
 }
 
 /// The names of the operator's pods.
 fn operators(bed: &Bed) -> String {
-    let selector = ["get", "pods", "-l", "app.kubernetes.io/name=mef-operator", "-o", "name", "--namespace", NAMESPACE];
+    let selector = [
+        "get",
+        "pods",
+        "-l",
+        "app.kubernetes.io/name=mef-operator",
+        "-o",
+        "name",
+        "--namespace",
+        NAMESPACE,
+    ];
     bed.ok(&selector, "")
 }
 

@@ -95,7 +95,17 @@ fn install(bed: &Bed, senders: &Senders) -> PathBuf {
     let file = file.path().display().to_string();
     Helm::V3.ok(
         bed,
-        &["upgrade", "--install", "mef", &release::chart(), "--values", &file, "--wait", "--timeout", "150s"],
+        &[
+            "upgrade",
+            "--install",
+            "mef",
+            &release::chart(),
+            "--values",
+            &file,
+            "--wait",
+            "--timeout",
+            "150s",
+        ],
     );
     names["library"].into()
 }
@@ -105,7 +115,9 @@ fn groups() -> Vec<Group> {
     let folder = repository().join("pipeline/tests/data");
     let mut files = vec![folder.join("webhook-vectors.json")];
     if std::env::var_os("MEF_SOAK").is_some() {
-        files.extend(["general", "keys", "proof", "security"].map(|part| folder.join(format!("vectors-{part}.json"))));
+        files.extend(
+            ["general", "keys", "proof", "security"].map(|part| folder.join(format!("vectors-{part}.json"))),
+        );
     }
     let mut groups: BTreeMap<String, Group> = BTreeMap::new();
     for vector in files.iter().flat_map(|file| Vector::read(file)) {
@@ -113,20 +125,26 @@ fn groups() -> Vec<Group> {
         let [source, secret] = vector.objects(preset, "keys");
         let published = vector.published();
         let number = groups.len();
-        let group = groups.entry(format!("{source}{secret}{published}")).or_insert_with(|| Group {
-            name: format!("v{number}"),
-            source,
-            secret,
-            published,
-            vectors: Vec::new(),
-        });
+        let group = groups
+            .entry(format!("{source}{secret}{published}"))
+            .or_insert_with(|| Group {
+                name: format!("v{number}"),
+                source,
+                secret,
+                published,
+                vectors: Vec::new(),
+            });
         group.vectors.push(vector);
     }
     let mut groups: Vec<Group> = groups.into_values().collect();
     for group in &mut groups {
         let keys = format!("keys-{}", group.name);
         group.source["metadata"]["name"] = json!(group.name);
-        for entry in group.source["spec"]["webhook"]["secrets"].as_array_mut().into_iter().flatten() {
+        for entry in group.source["spec"]["webhook"]["secrets"]
+            .as_array_mut()
+            .into_iter()
+            .flatten()
+        {
             entry["secretRef"]["name"] = json!(keys);
         }
         group.secret["metadata"]["name"] = json!(keys);
@@ -180,9 +198,15 @@ fn run(team: &Team, siem: &Siem, senders: &Senders, library: &PathBuf, batch: &[
     }
     let names: Vec<&str> = batch.iter().map(|group| group.name.as_str()).collect();
     for name in &names {
-        team.ok(&["annotate", "evsrc", name, "events.mozdef.io/force-delete=all"], "");
+        team.ok(
+            &["annotate", "evsrc", name, "events.mozdef.io/force-delete=all"],
+            "",
+        );
     }
-    team.ok(&[&["delete", "evsrc", "--wait=false"], names.as_slice()].concat(), "");
+    team.ok(
+        &[&["delete", "evsrc", "--wait=false"], names.as_slice()].concat(),
+        "",
+    );
 }
 
 fn compare(vector: &Vector, pod: &Pod, laptop: &Laptop, tally: &mut Tally) {
@@ -202,7 +226,9 @@ fn compare(vector: &Vector, pod: &Pod, laptop: &Laptop, tally: &mut Tally) {
     }
     let expected = match (vector.expect.as_deref(), vector.expect_status) {
         (Some("accept"), _) => in_the_cluster.status / 100 == 2,
-        (Some(_), _) => in_the_cluster.status / 100 != 2 || preset.ack.unverified_status == Some(in_the_cluster.status),
+        (Some(_), _) => {
+            in_the_cluster.status / 100 != 2 || preset.ack.unverified_status == Some(in_the_cluster.status)
+        }
         (None, status) => Some(in_the_cluster.status) == status,
     };
     if !expected {

@@ -13,7 +13,10 @@ pub(super) fn a_broken_definition_replaces_none(story: &Story, app: &Zoom) {
         source["spec"]["transform"] = json!(".changed = true\n.broken = upcase(");
     }));
     let message = team.until("zoom", "Accepted", "False", "InvalidSpec");
-    assert!(message.contains("spec.transform") && message.contains("line 2"), "{message}");
+    assert!(
+        message.contains("spec.transform") && message.contains("line 2"),
+        "{message}"
+    );
     let message = team.until("zoom", "Stalled", "True", "InvalidSpec");
     assert!(message.contains("still serves"), "{message}");
     old_one_serves(story, app, "broken");
@@ -21,7 +24,15 @@ pub(super) fn a_broken_definition_replaces_none(story: &Story, app: &Zoom) {
     // Everything is killed: neither has anything in memory afterwards.
     let pods = team.pods("zoom");
     story.team.bed.ok(
-        &["delete", "pods", "--all", "--force", "--grace-period=0", "--namespace", NAMESPACE],
+        &[
+            "delete",
+            "pods",
+            "--all",
+            "--force",
+            "--grace-period=0",
+            "--namespace",
+            NAMESPACE,
+        ],
         "",
     );
     team.ok(&["delete", "pods", "--all", "--force", "--grace-period=0"], "");
@@ -31,7 +42,14 @@ pub(super) fn a_broken_definition_replaces_none(story: &Story, app: &Zoom) {
         deployment["status"]["readyReplicas"] == 2 && others
     });
     story.team.bed.ok(
-        &["rollout", "status", "deployment/mef", "--timeout=120s", "--namespace", NAMESPACE],
+        &[
+            "rollout",
+            "status",
+            "deployment/mef",
+            "--timeout=120s",
+            "--namespace",
+            NAMESPACE,
+        ],
         "",
     );
     old_one_serves(story, app, "after-the-kill");
@@ -66,5 +84,9 @@ fn old_one_serves(story: &Story, app: &Zoom, serial: &str) {
     });
     let messages = story.siem.take(&team.streams("zoom").events, 1);
     assert!(messages.iter().any(|message| super::serial(message) == serial));
-    assert!(messages.iter().all(|message| message["details"]["changed"] == true));
+    assert!(
+        messages
+            .iter()
+            .all(|message| message["details"]["changed"] == true)
+    );
 }

@@ -9,7 +9,12 @@ use crate::load::{Load, others};
 pub(super) fn another_definition_loses_no_request(story: &Story, app: &Zoom) {
     let team = &story.team;
     let before = team.get("evsrc", "zoom")["status"]["definition"]["serving"].clone();
-    let load = Load::begin(&team.url("zoom", "/zoom"), "change", 50, std::slice::from_ref(app));
+    let load = Load::begin(
+        &team.url("zoom", "/zoom"),
+        "change",
+        50,
+        std::slice::from_ref(app),
+    );
     load.go_on(50);
     team.apply(&story.source(|source| {
         source["spec"]["transform"] = json!(".changed = true");
@@ -23,7 +28,10 @@ pub(super) fn another_definition_loses_no_request(story: &Story, app: &Zoom) {
     assert!(others(&sent, 200).is_empty(), "{:?}", others(&sent, 200));
 
     let messages = story.all_are_kept(&sent);
-    let changed = messages.iter().filter(|message| message["details"]["changed"] == true).count();
+    let changed = messages
+        .iter()
+        .filter(|message| message["details"]["changed"] == true)
+        .count();
     assert!(
         changed > 0 && changed < messages.len(),
         "{changed} of {} by the new definition",

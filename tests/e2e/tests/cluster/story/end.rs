@@ -21,7 +21,8 @@ pub(super) fn it_goes_when_everything_is_read_and_leaves_nothing(story: &Story, 
     let second = Zoom::user_created("while-it-goes");
     assert_eq!(ask(&url, &app.headers(&second), &second).status, 200);
     team.eventually("the count of both", || {
-        team.condition("zoom", "Ready").is_some_and(|(_, _, message)| message.contains("2 messages"))
+        team.condition("zoom", "Ready")
+            .is_some_and(|(_, _, message)| message.contains("2 messages"))
     });
     assert_eq!(story.siem.take(&names.events, 2).len(), 2);
     is_gone(story);
@@ -37,7 +38,10 @@ pub(super) fn or_when_it_is_told_to_lose_what_is_left(story: &Story, app: &Zoom)
     assert_eq!(ask(&url, &app.headers(&body), &body).status, 200);
     team.ok(&["delete", "evsrc", "zoom", "--wait=false"], "");
     team.until("zoom", "Ready", "False", "DeletionBlocked");
-    team.ok(&["annotate", "evsrc", "zoom", "events.mozdef.io/force-delete=all"], "");
+    team.ok(
+        &["annotate", "evsrc", "zoom", "events.mozdef.io/force-delete=all"],
+        "",
+    );
     is_gone(story);
     story.says("a forced deletion does not wait");
 }
@@ -46,6 +50,11 @@ fn is_gone(story: &Story) {
     let team = &story.team;
     let names = team.streams("zoom");
     team.eventually("the end of the source", || team.get("evsrc", "zoom").is_null());
-    assert!(!story.siem.has(&names.events) && !story.siem.has(&names.dead), "its streams are gone");
-    team.eventually("the end of everything it had", || team.of_source(CHILDREN, "zoom").is_empty());
+    assert!(
+        !story.siem.has(&names.events) && !story.siem.has(&names.dead),
+        "its streams are gone"
+    );
+    team.eventually("the end of everything it had", || {
+        team.of_source(CHILDREN, "zoom").is_empty()
+    });
 }

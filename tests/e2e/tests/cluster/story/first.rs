@@ -41,7 +41,9 @@ fn on_a_laptop(team: &Team, headers: &[(String, String)], body: &[u8]) -> (u16, 
     fs::write(at.join("secret.yaml"), secret.to_string()).expect("a writable folder");
     let dev = Dev::start(at, &["zoom.yaml", "secret.yaml"]);
     let answer = dev.post("/zoom", headers, body).expect("mef dev answers");
-    let lines = mef(at, ["tail", "--no-follow", "-o", "json"]).exits(0).json_lines();
+    let lines = mef(at, ["tail", "--no-follow", "-o", "json"])
+        .exits(0)
+        .json_lines();
     assert_eq!(lines.len(), 1);
     (answer.status, lines[0]["message"].clone())
 }
@@ -72,18 +74,30 @@ pub(super) fn forged_is_refused_and_invalid_is_kept_and_told(story: &Story) {
 
     team.until("zoom", "DeadLettersPresent", "True", "MessagesPresent");
     let status = team.get("evsrc", "zoom")["status"].clone();
-    assert_eq!(status["deadLetter"]["messages"], 1, "forged requests leave nothing behind");
+    assert_eq!(
+        status["deadLetter"]["messages"], 1,
+        "forged requests leave nothing behind"
+    );
     assert_eq!(status["deadLetter"]["byReason"], json!({"schema": 1}));
     assert_eq!(status["queue"]["messages"], 0);
     let columns = team.ok(&["get", "evsrc", "zoom"], "");
-    let row: Vec<&str> = columns.lines().nth(1).unwrap_or_default().split_whitespace().collect();
+    let row: Vec<&str> = columns
+        .lines()
+        .nth(1)
+        .unwrap_or_default()
+        .split_whitespace()
+        .collect();
     assert_eq!(row[..5], ["zoom", "zoom", "True", "Available", "1"], "{columns}");
 
     let names = team.streams("zoom");
     let dead = story.siem.read(&names.dead);
     assert_eq!(dead.len(), 1);
     assert_eq!(dead[0]["reason"], "schema");
-    assert!(dead[0]["detail"].to_string().contains("/payload/object/type"), "{}", dead[0]);
+    assert!(
+        dead[0]["detail"].to_string().contains("/payload/object/type"),
+        "{}",
+        dead[0]
+    );
     story.siem.purge(&names.dead);
     team.until("zoom", "DeadLettersPresent", "False", "Empty");
     assert_eq!(story.siem.take(&names.events, 0).len(), 0);

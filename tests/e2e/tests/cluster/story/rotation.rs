@@ -43,7 +43,8 @@ pub(super) fn a_secret_is_rotated_under_load(story: &Story) -> &'static str {
     let body = Zoom::user_created("with-the-old-secret");
     team.eventually("a refusal of the old secret by every pod", || {
         let urls = team.pod_urls("zoom", "/zoom");
-        urls.iter().all(|url| ask(url, &old.headers(&body), &body).status == 401)
+        urls.iter()
+            .all(|url| ask(url, &old.headers(&body), &body).status == 401)
     });
     load.go_on(100);
     let after = load.end();

@@ -11,9 +11,9 @@ use mef_e2e::{Dev, mef, mef_binary};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use super::Group;
 use super::pod::by_id;
 use super::senders::{NAMESERVER, Senders};
-use super::Group;
 use crate::team::Team;
 
 pub(super) struct Laptop {
@@ -47,7 +47,8 @@ impl Laptop {
         fs::write(at.join("resolv.conf"), format!("nameserver {NAMESERVER}\n")).expect("a writable folder");
         fs::write(at.join("now"), instant(group.vectors[0].now())).expect("a writable folder");
         // In a mount namespace of its own names are looked up where pods look them up.
-        let script = "mount --bind resolv.conf /etc/resolv.conf; exec env LD_PRELOAD=\"$LIBRARY\" \"$0\" \"$@\"";
+        let script =
+            "mount --bind resolv.conf /etc/resolv.conf; exec env LD_PRELOAD=\"$LIBRARY\" \"$0\" \"$@\"";
         let mut command = Command::new("unshare");
         command
             .args(["--mount", "sh", "-ec", script])
@@ -83,7 +84,9 @@ impl Laptop {
     /// Takes note of what is in the queue now: it keeps nothing for longer than its retention.
     pub(super) fn collect(&self) {
         let at = self.folder.path();
-        let events = mef(at, ["tail", "--no-follow", "-o", "json"]).exits(0).json_lines();
+        let events = mef(at, ["tail", "--no-follow", "-o", "json"])
+            .exits(0)
+            .json_lines();
         let events = events.into_iter().map(|line| line["message"].clone());
         let letters = mef(at, ["dlq", "export", "-o", "json"]).exits(0).json_lines();
         self.kept.borrow_mut().extend(by_id(events.chain(letters)));

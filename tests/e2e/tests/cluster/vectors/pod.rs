@@ -21,9 +21,13 @@ impl Pod {
     /// The only pod of a source that is ready.
     pub(super) fn of(team: &Team, source: &str) -> Self {
         let pods = team.of_source("pods", source);
-        let [pod] = pods.as_slice() else { panic!("{source} has {} pods", pods.len()) };
+        let [pod] = pods.as_slice() else {
+            panic!("{source} has {} pods", pods.len())
+        };
         let address = pod["status"]["podIP"].as_str().expect("an address").to_owned();
-        let container = pod["status"]["containerStatuses"][0]["containerID"].as_str().expect("a container");
+        let container = pod["status"]["containerStatuses"][0]["containerID"]
+            .as_str()
+            .expect("a container");
         let container = container.trim_start_matches("containerd://");
         let bed = std::env::var("MEF_BED").unwrap_or_else(|_| "/var/lib/mef-bed".to_owned());
         let tasks = "containerd/state/io.containerd.runtime.v2.task/k8s.io";
@@ -51,7 +55,9 @@ impl Pod {
 pub(super) fn by_id(kept: impl Iterator<Item = Value>) -> BTreeMap<String, Value> {
     kept.map(|one| {
         let one = timeless(one);
-        let id = [&one["eventId"], &one["details"]["mef"]["id"]].into_iter().find_map(Value::as_str);
+        let id = [&one["eventId"], &one["details"]["mef"]["id"]]
+            .into_iter()
+            .find_map(Value::as_str);
         (id.map_or_else(|| one.to_string(), str::to_owned), one)
     })
     .collect()

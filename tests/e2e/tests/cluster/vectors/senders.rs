@@ -24,12 +24,14 @@ pub(super) struct Senders {
 impl Senders {
     /// An error is a reason to skip.
     pub(super) fn start() -> Result<Self, String> {
-        let cache = std::env::var("MEF_CACHE").unwrap_or_else(|_| {
-            format!("{}/.cache/mef", std::env::var("HOME").expect("a home"))
-        });
+        let cache = std::env::var("MEF_CACHE")
+            .unwrap_or_else(|_| format!("{}/.cache/mef", std::env::var("HOME").expect("a home")));
         let python = Path::new(&cache).join("vectors/bin/python");
         if !python.exists() {
-            return Err(format!("{} is missing: `make tools` installs it", python.display()));
+            return Err(format!(
+                "{} is missing: `make tools` installs it",
+                python.display()
+            ));
         }
         let address = ["address", "replace", &format!("{ADDRESS}/32"), "dev", "mef0"];
         let added = Command::new("ip").args(address).status().expect("ip runs");
@@ -48,7 +50,12 @@ impl Senders {
         let mut line = String::new();
         let mut output = BufReader::new(child.stdout.take().expect("its output is piped"));
         output.read_line(&mut line).expect("it says that it is ready");
-        assert_eq!(line, "ready\n", "{}", fs::read_to_string(folder.path().join("errors")).unwrap_or_default());
+        assert_eq!(
+            line,
+            "ready\n",
+            "{}",
+            fs::read_to_string(folder.path().join("errors")).unwrap_or_default()
+        );
         let log = folder.path().join("log");
         std::thread::spawn(move || {
             let mut file = fs::File::create(log).expect("a writable folder");
@@ -71,7 +78,10 @@ impl Senders {
     pub(super) fn publish(&self, caller: &str, keys: &Value) {
         let mut published = self.published.borrow_mut();
         published.insert(caller.to_owned(), keys.clone());
-        let (part, whole) = (self.folder.path().join("part"), self.folder.path().join("keys.json"));
+        let (part, whole) = (
+            self.folder.path().join("part"),
+            self.folder.path().join("keys.json"),
+        );
         fs::write(&part, Value::Object(published.clone()).to_string()).expect("a writable folder");
         fs::rename(part, whole).expect("a writable folder");
     }
