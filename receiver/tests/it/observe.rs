@@ -153,15 +153,14 @@ async fn a_signed_token_is_shown_neither_out_of_a_header_nor_out_of_the_query() 
     let queue = Arc::new(TestQueue::new());
     let jwt = |from: &str| {
         json!({"jwt": {
-            "from": from, "algorithms": ["HS256"], "sharedKey": "Utf8", "audience": "us", "withoutExpiry": true,
+            "from": from, "algorithms": ["HS256"], "sharedKey": "Utf8", "secret": "token", "audience": "us",
+            "withoutExpiry": true,
         }})
     };
     let any = json!({"any": [{"all": [jwt("header:x-grant")]}, {"all": [jwt("query:Grant")]}]});
-    let source = SourceBuilder::okta()
-        .usages(["signing"].into_iter())
-        .preset(move |preset| {
-            preset.verification = serde_json::from_value(any.clone()).expect("a verification")
-        });
+    let source = SourceBuilder::okta().preset(move |preset| {
+        preset.verification = serde_json::from_value(any.clone()).expect("a verification")
+    });
     let server = Server::start(vec![source.route(&queue)]).await;
     let observer = Observer::new(Bounds::default());
     server.receiver.observe(observer.clone());
