@@ -9,6 +9,17 @@ use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, own_api_server};
 
+/// A process that ends with the value, also when a test panics.
+struct Killed(std::process::Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        // It may have ended by itself; there is nothing to do then.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 fn process(id: u32, signal: &str) {
     let sent = std::process::Command::new("kill")
         .args([signal, &id.to_string()])
@@ -61,7 +72,7 @@ fn an_api_server_that_was_away_and_forgot_everything_hides_no_change() {
 #[test]
 fn two_operators_at_once_do_not_fight() {
     let cluster = Cluster::start();
-    let mut second = cluster.spawn_operator();
+    let _second = Killed(cluster.spawn_operator());
     cluster.ready("sample", |_| {});
     for number in 0..5 {
         cluster.apply("sample", |object| {
@@ -96,8 +107,6 @@ fn two_operators_at_once_do_not_fight() {
         revisions.len(),
         "no number is given twice: {numbers:?}"
     );
-    second.kill().unwrap();
-    second.wait().unwrap();
 }
 
 #[test]
