@@ -31,7 +31,7 @@ vectors: ## The published signature vectors; MEF_VECTORS=<file>[:<file>] adds fi
 
 .PHONY: soak
 soak: tools ## What takes long: 100 kills under load, longer property tests, an operator cut at every request, 1,000 sources, ten minutes of every fuzz target
-	MEF_SOAK=1 PROPTEST_CASES=4096 cargo test --package mef-queue --package mef-pipeline --package mef-e2e --no-fail-fast -- --nocapture
+	MEF_SOAK=1 PROPTEST_CASES=4096 cargo test --package mef-queue --package mef-replay --package mef-pipeline --package mef-e2e --no-fail-fast -- --nocapture
 	MEF_SOAK=1 cargo test --package mef-operator --test it --no-fail-fast -- --nocapture --test-threads 2
 	MEF_FUZZ_SECONDS=$${MEF_FUZZ_SECONDS:-600} $(MAKE) --no-print-directory fuzz
 

@@ -10,6 +10,7 @@
 
 mod found;
 mod select;
+mod filter;
 mod plan;
 mod outgoing;
 mod keep;
@@ -27,10 +28,11 @@ use mef_pipeline::secret::KeyRing;
 use mef_pipeline::source::Source;
 use mef_queue::{Queue, QueueError};
 
+pub use filter::frame_filter;
 pub use found::{Found, LeftAlone, REPLAY};
 pub use keep::NotKept;
 pub use run::run;
-pub use select::{FrameFilter, Select, frame_filter};
+pub use select::{FrameFilter, Select};
 
 /// What a replay works on.
 #[derive(Clone)]

@@ -2,46 +2,18 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use mef_pipeline::dead_letter::{DeadReason, Letter};
-use mef_pipeline::expression::LetterFilter;
 use mef_queue::Delivery;
-use tokio::time::Instant;
 
 use super::found::Found;
 
-/// How long the filter may take over one letter.
-const LONGEST_FILTER: Duration = Duration::from_secs(1);
 /// The fewest digits that name an event by the beginning of its id.
 const SHORTEST_BEGINNING: usize = 8;
 
 /// Judges a letter's frame: whether to take it, or why that cannot be said.
 pub type FrameFilter = Arc<dyn Fn(&Letter) -> Result<bool, String> + Send + Sync>;
-
-/// Compiles a filter: VRL, in which `.` is the dead letter's frame and `.event` its parsed body or null.
-///
-/// # Errors
-/// The first mistake, with its place.
-pub fn frame_filter(text: &str) -> Result<FrameFilter, String> {
-    let filter = LetterFilter::compile(text).map_err(|problems| {
-        let first = problems.first().map(|problem| {
-            let place = problem
-                .line
-                .zip(problem.column)
-                .map(|(line, column)| format!("line {line}, column {column}: "));
-            format!("{}{}", place.unwrap_or_default(), problem.message)
-        });
-        first.unwrap_or_default()
-    })?;
-    Ok(Arc::new(move |letter| {
-        let until = Instant::now() + LONGEST_FILTER;
-        filter
-            .takes(letter, &|| Instant::now() >= until)
-            .map_err(|detail| detail.message)
-    }))
-}
 
 /// Conditions; an empty list and `None` ask nothing.
 #[derive(Clone, Default)]

@@ -56,9 +56,9 @@ assert policy["deadLetterTargetArn"] == client.get_queue_attributes(QueueUrl=dea
 assert depths(url) == (COUNT, 0), depths(url)
 print("opened by name; depth", COUNT)
 
-# One is taken and hidden for two seconds; nobody else sees it meanwhile.
-[poison] = receive(url, MaxNumberOfMessages=1, VisibilityTimeout=2)
-hidden_until = time.monotonic() + 2
+# One is taken and hidden for six seconds; nobody else sees it meanwhile.
+[poison] = receive(url, MaxNumberOfMessages=1, VisibilityTimeout=6)
+hidden_until = time.monotonic() + 6
 assert poison["MD5OfBody"] == hashlib.md5(poison["Body"].encode()).hexdigest()
 event_id = poison["MessageAttributes"]["mef-event-id"]["StringValue"]
 assert poison["Attributes"]["ApproximateReceiveCount"] == "1", poison["Attributes"]
@@ -73,7 +73,7 @@ assert time.monotonic() < hidden_until, "it took too long to tell"
 print("hidden while it is held")
 
 # A long poll waits for it to come back.
-[again] = receive(url, WaitTimeSeconds=10, VisibilityTimeout=60)
+[again] = receive(url, WaitTimeSeconds=20, VisibilityTimeout=60)
 assert time.monotonic() >= hidden_until - 0.1
 assert again["MessageId"] == poison["MessageId"] and again["Attributes"]["ApproximateReceiveCount"] == "2"
 print("redelivered after its visibility timeout")

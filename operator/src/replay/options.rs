@@ -10,7 +10,7 @@ use mef_pipeline::dead_letter::DeadReason;
 use mef_replay::{Counts, Mode, Select, frame_filter};
 
 /// How long the queue may take nothing before the run breaks off; it is begun again later.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What a spec asks for, read and compiled.
 pub(crate) struct Options {

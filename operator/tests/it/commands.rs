@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
 
-fn mef(cluster: &Cluster, arguments: &[&str]) -> Output {
+pub(crate) fn mef(cluster: &Cluster, arguments: &[&str]) -> Output {
     Command::new(mef_e2e::mef_binary())
         .args(arguments)
         .args(["--namespace", &cluster.namespace])
@@ -16,7 +16,7 @@ fn mef(cluster: &Cluster, arguments: &[&str]) -> Output {
         .expect("mef runs")
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 

@@ -4,6 +4,7 @@ use mef_queue::{EVENT_ID, Lane};
 use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
+use crate::commands::{mef, text};
 use crate::letters::Letters;
 
 fn requiring(member: &str) -> Value {
@@ -296,4 +297,72 @@ fn a_source_that_is_deleted_in_mid_run_ends_it_in_a_clear_state() {
     let why = until(&cluster, "cut", "Complete", "False", "ReferenceNotFound");
     assert!(why.contains("\"sample\""), "{why}");
     assert!(condition(&cluster, "cut", "Stalled").is_none());
+}
+
+#[test]
+fn the_command_line_writes_the_object_and_waits_with_the_flags_of_the_laptop() {
+    let cluster = Cluster::start();
+    let letters = refused(&cluster, 3);
+    let output = mef(
+        &cluster,
+        &[
+            "replay",
+            "--in-cluster",
+            "sample",
+            "--dry-run",
+            "--filter",
+            ".event.id == 1",
+        ],
+    );
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let said = text(&output.stdout);
+    assert!(
+        said.contains("schema -> DeadLetter (schema)") && said.contains("1 selected"),
+        "{said}"
+    );
+    correct(&cluster);
+    let output = mef(
+        &cluster,
+        &[
+            "replay",
+            "--in-cluster",
+            "sample",
+            "--reason",
+            "schema",
+            "--since",
+            "1h",
+            "--name",
+            "typed",
+            "-o",
+            "json",
+        ],
+    );
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let report: Value = serde_json::from_str(text(&output.stdout).lines().last().unwrap()).expect("JSON");
+    assert_eq!(
+        (&report["report"]["delivered"], &report["report"]["complete"]),
+        (&json!(3), &json!(true))
+    );
+    assert_eq!(letters.counts(), (3, 0));
+    let spec = cluster.get("evreplay", "typed")["spec"].clone();
+    assert_eq!(
+        (&spec["select"]["reasons"], &spec["limit"]),
+        (&json!(["schema"]), &json!(1000))
+    );
+    // What fails again is told by the exit code; what is not there is told before anything is written.
+    letters.refuse(&cluster, "sample", &[json!({"uuid": 1})]);
+    let output = mef(&cluster, &["replay", "--in-cluster", "sample"]);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    assert!(
+        text(&output.stdout).contains("1 failed again"),
+        "{}",
+        text(&output.stdout)
+    );
+    let output = mef(&cluster, &["replay", "--in-cluster", "nobody"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        text(&output.stderr).contains("there is no source \"nobody\""),
+        "{}",
+        text(&output.stderr)
+    );
 }

@@ -563,3 +563,55 @@ async fn the_preview_names_pointers_and_no_value() {
     assert_eq!(previews[1].pointers, [""], "the event itself lacks a member");
     assert!(!format!("{previews:?}").contains("hunter"));
 }
+
+/// A text that no compression makes shorter.
+fn noise(bytes: usize) -> String {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut text = String::new();
+    while text.len() < bytes {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        text.push_str(&format!("{state:x}"));
+    }
+    text
+}
+
+#[tokio::test]
+async fn a_message_that_is_too_large_now_is_a_dead_letter_again() {
+    let bench = Bench::refused(&[json!({"id": 1, "text": "a".repeat(4_000)})]).await;
+    let (report, _) = bench
+        .run(&corrected().max_message_bytes(1_024), fast("large"))
+        .await;
+    assert_eq!(report.counts, counts(1, 1, 0, 1, 0));
+    let letter = bench.letters().await.remove(0);
+    assert_eq!((letter.reason, letter.attempts), (DeadReason::Oversize, 2));
+    assert!(
+        letter.body_bytes().expect("a body").len() > 4_000,
+        "nothing of it is cut"
+    );
+}
+
+#[tokio::test]
+async fn what_fits_neither_queue_stays_where_it_is() {
+    let bench = Bench::refused(&[json!({"id": 1, "text": noise(4_000)}), json!({"id": 2})]).await;
+    let before = bench.all(Lane::Dead).await;
+    bench.queue.configure(Settings {
+        max_message_bytes: 2_048,
+        ..Settings::default()
+    });
+    let (report, entries) = bench.run(&corrected(), fast("nowhere")).await;
+    assert_eq!(report.counts, counts(2, 2, 1, 0, 1));
+    let left = &entries[0].plan;
+    assert!(
+        matches!(left, Plan::LeftAlone(LeftAlone::FitsNowhere(_))),
+        "{left:?}"
+    );
+    let after = bench.all(Lane::Dead).await;
+    assert_eq!((after.len(), &after[0].body), (1, &before[0].body));
+    let free = bench
+        .queue
+        .take(Lane::Dead, &after[0].message_id, Duration::ZERO)
+        .await;
+    assert!(free.expect("a queue").is_some(), "it is not left hidden");
+}

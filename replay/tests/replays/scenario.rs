@@ -201,6 +201,34 @@ fn rest_counts(counts: Counts) -> Counts {
     }
 }
 
+/// As fast as the queue takes them: 100,000 letters in a soak, fewer otherwise.
+async fn a_long_row(bed: Bed) {
+    let count = if std::env::var_os("MEF_SOAK").is_some() {
+        100_000
+    } else {
+        500
+    };
+    let queue = bed.open().await;
+    let events: Vec<_> = (0..count).map(|number| json!({"severity": number})).collect();
+    let accepted = accept(&*queue, &severity(&json!("string")), &events).await;
+    let corrected = severity(&json!(["string", "integer"]));
+    let options = |dry_run| Options {
+        dry_run,
+        rate_per_second: None,
+        limit: u64::MAX,
+        ..Options::new("row", now())
+    };
+    for dry_run in [true, false] {
+        let begun = Instant::now();
+        let report = replay(&queue, &corrected, &options(dry_run)).await;
+        assert_eq!((report.counts.delivered, report.ended), (count, Ended::Exhausted));
+        let per_second = count as f64 / begun.elapsed().as_secs_f64();
+        println!("dry run {dry_run}: {count} letters, {per_second:.0} per second");
+    }
+    assert!(all(&*queue, Lane::Dead).await.is_empty());
+    assert_eq!(ids(&*queue).await, accepted);
+}
+
 macro_rules! on_every_queue {
     ($($name:ident => $scenario:ident),+ $(,)?) => {
         mod file {
@@ -222,4 +250,5 @@ on_every_queue! {
     a_corrected_schema_is_previewed_and_replayed_at_a_rate_and_nothing_is_ever_missing => corrected_previewed_and_replayed,
     a_selection_over_mixed_reasons_leaves_the_rest_untouched => the_others_stay_as_they_are,
     what_fails_again_is_there_once_more_and_never_taken_twice => half_fail_again_once,
+    a_long_row_of_letters_comes_back => a_long_row,
 }

@@ -46,6 +46,11 @@ impl Recipe {
         self
     }
 
+    pub(crate) fn max_message_bytes(mut self, bytes: u32) -> Self {
+        self.0["queue"] = json!({"maxMessageBytes": bytes});
+        self
+    }
+
     pub(crate) fn build(&self) -> (Arc<Source>, Arc<KeyRing>) {
         let spec: EventSourceSpec = serde_json::from_value(self.0.clone()).expect("a spec");
         let values = [("token".to_owned(), Secret::new(TOKEN.as_bytes()))];

@@ -163,6 +163,29 @@ fn only_the_edges_of_the_operator_do_io() {
 }
 
 #[test]
+fn replays_are_planned_by_pure_steps() {
+    let edges = [
+        "filter.rs",
+        "keep.rs",
+        "run.rs",
+        "lib.rs",
+        "runs.rs",
+        "subject.rs",
+        "watch.rs",
+    ];
+    for folder in ["replay/src", "operator/src/replay"] {
+        for (path, text) in sources(folder) {
+            let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+            if !edges.contains(&name.as_str()) {
+                for word in ["async fn", ".await", "Client", "Instant", "Timestamp::now"] {
+                    assert!(!text.contains(word), "{} holds {word:?}", path.display());
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn files_stay_short_enough_to_read() {
     for folder in [
         "crds/src",
