@@ -97,7 +97,9 @@ def document(url, keys):
     if not by_id:
         return None
     if url.startswith("https://api.github.com/"):
-        pem = lambda text: f"-----BEGIN PUBLIC KEY-----\n{text}\n-----END PUBLIC KEY-----\n"
+        pem = lambda text: public(text).public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        ).decode()
         return json.dumps(
             {"public_keys": [{"key_identifier": kid, "key": pem(text), "is_current": True} for kid, text in by_id.items()]}
         ).encode()

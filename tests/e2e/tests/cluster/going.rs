@@ -12,8 +12,12 @@ const TOKEN: &str = "a-token-of-zoom";
 
 /// A ready source with one unread event.
 fn with_an_event(bed: &'static Bed, namespace: &str) -> (Team, Siem) {
-    let team = Team::new(bed, namespace);
-    bed.secret(namespace, "zoom-webhook", &json!({"secretToken": TOKEN}));
+    served(Team::new(bed, namespace))
+}
+
+fn served(team: Team) -> (Team, Siem) {
+    let bed = team.bed;
+    bed.secret(&team.namespace, "zoom-webhook", &json!({"secretToken": TOKEN}));
     team.apply(&zoom(&team));
     team.wait_ready("zoom");
     let body = Zoom::user_created("unread");
@@ -93,4 +97,26 @@ fn what_a_source_owned_goes_with_it_also_when_nobody_is_there_to_delete_it() {
         200
     );
     assert_eq!(siem.take(&team.streams("zoom").events, 2).len(), 2);
+}
+
+#[test]
+fn a_namespace_goes_although_it_takes_the_operators_role_along() {
+    let Some(bed) = bed() else { return };
+    let _alone = release::alone();
+    drop(Team::new(bed, "roles"));
+    let mut values = release::values(bed);
+    values["watchNamespaces"] = json!(["roles"]);
+    release::none(bed);
+    release::with(bed, &values);
+    let (team, siem) = served(Team::in_namespace(bed, "roles"));
+    // As a deletion of the namespace may do, and before anything else.
+    team.ok(&["delete", "rolebinding,role", "mef"], "");
+    bed.ok(&["delete", "namespace", "roles", "--wait=false"], "");
+    is_blocked(&team);
+    assert_eq!(siem.take(&team.streams("zoom").events, 1).len(), 1);
+    team.eventually("the end of the namespace", || {
+        !bed.kubectl(&["get", "namespace", "roles"], "").succeeded
+    });
+    assert!(!siem.has(&team.streams("zoom").events));
+    release::none(bed);
 }

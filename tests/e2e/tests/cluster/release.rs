@@ -88,12 +88,7 @@ pub(crate) fn operator(bed: &Bed) -> RwLockReadGuard<'static, ()> {
     let mut installed = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
     let there = Helm::V3.run(bed, &["status", "mef"]).succeeded;
     if !*installed || !there {
-        prepare(bed);
-        let file = file_with(&values(bed).to_string());
-        let file = file.path().display().to_string();
-        let verb: &[&str] = if there { &["upgrade"] } else { &["install"] };
-        let more = ["mef", &chart(), "--values", &file, "--wait", "--timeout", "150s"];
-        Helm::V3.ok(bed, &[verb, &more].concat());
+        with(bed, &values(bed));
         *installed = true;
     }
     guard
@@ -102,6 +97,31 @@ pub(crate) fn operator(bed: &Bed) -> RwLockReadGuard<'static, ()> {
 /// Nobody else needs the operator for as long as the guard lives.
 pub(crate) fn alone() -> RwLockWriteGuard<'static, ()> {
     RELEASE.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Installs with these values, or upgrades to them. Whoever calls it is alone.
+pub(crate) fn with(bed: &Bed, values: &Value) {
+    prepare(bed);
+    let file = file_with(&values.to_string());
+    let file = file.path().display().to_string();
+    let arguments = [
+        "upgrade",
+        "--install",
+        "mef",
+        &chart(),
+        "--values",
+        &file,
+        "--wait",
+        "--timeout",
+        "150s",
+    ];
+    Helm::V3.ok(bed, &arguments);
+}
+
+/// Takes the release away; whoever needs it next installs it again.
+pub(crate) fn none(bed: &Bed) {
+    // It may be gone already.
+    let _ = Helm::V3.run(bed, &["uninstall", "mef", "--wait"]);
 }
 
 /// The namespace of the operator, and its credentials.

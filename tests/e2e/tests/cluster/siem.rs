@@ -42,13 +42,10 @@ impl Siem {
         self.runtime.block_on(self.context.get_stream(stream)).is_ok()
     }
 
-    /// Messages in a stream.
+    /// Messages in a stream; none where there is no such stream.
     pub(crate) fn count(&self, stream: &str) -> u64 {
-        let stream = self
-            .runtime
-            .block_on(self.context.get_stream(stream))
-            .expect("the stream");
-        stream.cached_info().state.messages
+        let stream = self.runtime.block_on(self.context.get_stream(stream));
+        stream.map_or(0, |stream| stream.cached_info().state.messages)
     }
 
     /// Pulls and acknowledges until nothing is left, and at least `least` came.
@@ -71,17 +68,23 @@ impl Siem {
     }
 
     async fn pull(&self, stream: &str) -> Vec<Value> {
-        let stream = self.context.get_stream(stream).await.expect("the stream");
-        let consumer: PullConsumer = stream.get_consumer("siem").await.expect("its consumer");
+        // A source that is being deleted goes as soon as its last event is read.
+        let Ok(stream) = self.context.get_stream(stream).await else {
+            return Vec::new();
+        };
+        let Ok(consumer) = stream.get_consumer("siem").await else {
+            return Vec::new();
+        };
+        let consumer: PullConsumer = consumer;
         let fetched = consumer
             .fetch()
             .max_messages(500)
             .expires(Duration::from_millis(200))
             .messages()
             .await;
-        let messages: Vec<_> = fetched.expect("a pull").try_collect().await.expect("messages");
+        let mut messages = fetched.expect("a pull");
         let mut bodies = Vec::new();
-        for message in messages {
+        while let Ok(Some(message)) = messages.try_next().await {
             conform(&message.payload);
             bodies.push(serde_json::from_slice(&message.payload).expect("a message is JSON"));
             // Only what is stored is acknowledged; twice, so that it is known to be.

@@ -22,10 +22,7 @@ pub(crate) struct Team {
 impl Team {
     /// A new namespace with the credentials of receivers. One that an earlier run left is taken away first.
     pub(crate) fn new(bed: &'static Bed, namespace: &str) -> Self {
-        let team = Self {
-            bed,
-            namespace: namespace.to_owned(),
-        };
+        let team = Self::in_namespace(bed, namespace);
         team.remove();
         bed.namespace(namespace);
         bed.nats_secret(namespace, "nats", "receiver");
@@ -34,6 +31,14 @@ impl Team {
             !team.get("serviceaccount", "default").is_null()
         });
         team
+    }
+
+    /// One that is there as it should be.
+    pub(crate) fn in_namespace(bed: &'static Bed, namespace: &str) -> Self {
+        Self {
+            bed,
+            namespace: namespace.to_owned(),
+        }
     }
 
     /// Takes the namespace away with everything in it.
@@ -54,8 +59,23 @@ impl Team {
                 "",
             );
         }
-        self.bed
-            .ok(&["delete", "namespace", &self.namespace, "--timeout=120s"], "");
+        let delete = ["delete", "namespace", &self.namespace, "--timeout=60s"];
+        if !self.bed.kubectl(&delete, "").succeeded {
+            // There is no operator to let them go.
+            let none = json!({"metadata": {"finalizers": []}}).to_string();
+            for source in self.names("evsrc") {
+                self.ok(&["patch", "evsrc", &source, "--type=merge", "-p", &none], "");
+            }
+            self.bed.ok(
+                &[
+                    "wait",
+                    "--for=delete",
+                    &format!("namespace/{}", self.namespace),
+                    "--timeout=60s",
+                ],
+                "",
+            );
+        }
     }
 
     pub(crate) fn kubectl(&self, arguments: &[&str], stdin: &str) -> Kubectl {

@@ -18,12 +18,10 @@ const DEFINITION: &str = "crd/eventsources.events.mozdef.io";
 fn a_release_comes_changes_and_goes_and_sources_stay() {
     let Some(bed) = bed() else { return };
     let _alone = alone();
-    // What another run left.
-    for helm in [Helm::V3] {
-        let _ = helm.run(bed, &["uninstall", "mef", "--wait"]);
-    }
     prepare(bed);
     let team = Team::new(bed, "chart");
+    // What another test or run left.
+    let _ = Helm::V3.run(bed, &["uninstall", "mef", "--wait"]);
     bed.secret("chart", "zoom-webhook", &json!({"secretToken": TOKEN}));
     for helm in [Helm::V3, Helm::V4] {
         let began = Instant::now();
@@ -111,7 +109,7 @@ fn life_of_a_release(bed: &'static Bed, helm: Helm, team: &Team) {
         "the definition is kept"
     );
     assert!(!team.get("evsrc", "zoom").is_null(), "and with it the sources");
-    assert!(operators(bed).is_empty());
+    team.eventually("the end of the operator", || operators(bed).is_empty());
     assert_eq!(team.pods("zoom"), pods, "receivers serve without an operator");
 
     helm.ok(
