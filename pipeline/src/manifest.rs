@@ -128,16 +128,6 @@ impl Manifests {
             })
     }
 
-    /// Where a ConfigMap stands.
-    pub(crate) fn config_map(&self, namespace: &str, name: &str) -> Option<&Manifest> {
-        let wanted = |manifest: &&Manifest| {
-            matches!(manifest.content, Content::ConfigMap(_))
-                && manifest.namespace == namespace
-                && manifest.name == name
-        };
-        self.documents.iter().find(wanted)
-    }
-
     /// Where a preset of this name stands that may not be used.
     pub(crate) fn broken_preset(&self, name: &str) -> Option<&Manifest> {
         let wanted = |manifest: &&Manifest| {
@@ -323,12 +313,6 @@ impl Manifest {
             return format!("{} {}", self.kind, self.name);
         }
         format!("{} {}/{}", self.kind, self.namespace, self.name)
-    }
-
-    /// Its namespace; `default` where the file names none.
-    #[must_use]
-    pub fn namespace(&self) -> &str {
-        &self.namespace
     }
 
     /// Whether the object passed every rule of its kind. One that did not may be looked at, to find what else is wrong,

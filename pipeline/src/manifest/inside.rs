@@ -1,10 +1,28 @@
 //! Places inside the text of a ConfigMap's key: an overlay is a document within a document.
 
 use super::yaml::Chunk;
-use super::{Content, Manifest, Position, Positions};
+use super::{Content, Manifest, Manifests, Position, Positions};
 use crate::diagnostics::Problem;
 
+impl Manifests {
+    /// Where a ConfigMap stands.
+    pub(crate) fn config_map(&self, namespace: &str, name: &str) -> Option<&Manifest> {
+        let wanted = |manifest: &&Manifest| {
+            matches!(manifest.content, Content::ConfigMap(_))
+                && manifest.namespace == namespace
+                && manifest.name == name
+        };
+        self.documents.iter().find(wanted)
+    }
+}
+
 impl Manifest {
+    /// Its namespace; `default` where the file names none.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
     /// Adds file, line and column to a problem with an overlay that stands in a key of this ConfigMap. A place that the
     /// problem has is one in the overlay's text where the overlay itself is wrong, else one in the text of its field.
     pub(crate) fn locate_in_overlay(&self, problem: Problem, key: &str, object: String) -> Problem {
