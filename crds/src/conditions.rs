@@ -85,6 +85,10 @@ words! {
         NoRuntime,
         /// The source names a NATS cluster that the operator's configuration does not know.
         UnknownCluster,
+        /// The source names an AWS account or region that the operator's configuration does not know, or may not use it.
+        UnknownAccount,
+        /// The function's package cannot be made or put into its bucket.
+        ArtefactUnavailable,
         /// The first receiver and queue are being made.
         Creating,
         /// Another definition or other settings are being rolled out; the ones before still serve.

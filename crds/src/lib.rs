@@ -5,6 +5,7 @@
 // `KubeSchema` derives through a private copy of each struct, which this lint takes for an item of ours.
 #![allow(unreachable_pub)]
 
+mod aws;
 mod conditions;
 mod connection;
 mod definitions;
@@ -21,6 +22,10 @@ mod source;
 mod status;
 mod verification;
 
+pub use aws::{
+    AwsApi, AwsArchitecture, AwsDomain, AwsFailure, AwsOperation, AwsRejection, AwsRuntime, AwsStatus,
+    AwsThrottle, AwsTrouble,
+};
 pub use conditions::{ConditionType, Reason};
 pub use connection::{CertificateFront, IpAllow, Mtls};
 pub use definitions::{EVENT_REPLAY_YAML, EVENT_SOURCE_YAML, generate, structural_schema};

@@ -1,4 +1,4 @@
-//! Where a source runs. In a cluster: a Deployment of its own behind a Service, and a JetStream queue.
+//! Where a source runs. In AWS: `aws.rs`. In a cluster: a Deployment of its own behind a Service, and a JetStream queue.
 
 use std::collections::BTreeMap;
 
@@ -6,12 +6,21 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::aws::AwsRuntime;
+
 /// Where the source runs. Absent: only `mef dev` runs it, and in a cluster it is Stalled with `NoRuntime`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(
+    validation = Rule::new("has(self.aws) != has(self.cluster)").message("exactly one of aws, cluster must be set")
+)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Runtime {
+    /// In AWS, as a CloudFormation stack of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aws: Option<AwsRuntime>,
     /// In this cluster, as a Deployment of its own.
-    pub cluster: ClusterRuntime,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<ClusterRuntime>,
 }
 
 /// A receiver in this cluster. It holds this source's secrets and nothing else: no other source's, no access to the API.

@@ -27,9 +27,23 @@ use crate::verification::Verification;
     )
     .message("queue.name cannot be added, changed or removed once the source exists: what is in the old queue would be left behind"),
     validation = Rule::new("has(self.runtime) || !has(oldSelf.runtime)").message("runtime cannot be removed once it is set: delete the source, which waits for its queue to be empty"),
-    validation = Rule::new("!has(self.runtime) || !has(oldSelf.runtime) || self.runtime.cluster.queue.nats.cluster == oldSelf.runtime.cluster.queue.nats.cluster").message("runtime.cluster.queue.nats.cluster cannot change once it is set: what is in the old streams would be left behind"),
-    validation = Rule::new("!has(self.webhook.secrets) || self.webhook.secrets.all(secret, has(secret.secretRef))").message("webhook.secrets: secretsManager and ssmParameter are read by a function in AWS; a cluster and mef dev take secretRef"),
-    validation = Rule::new("!has(self.runtime) || !has(self.queue) || !has(self.queue.maxReceiveCount)").message("queue.maxReceiveCount has no effect with JetStream, which gives a message back until it is acknowledged: remove it"),
+    validation = Rule::new("!has(self.runtime) || !has(oldSelf.runtime) || has(self.runtime.aws) == has(oldSelf.runtime.aws)").message("a source cannot move between runtime.aws and runtime.cluster: make a second one there, and delete this one once its queue is empty"),
+    validation = Rule::new(
+        "!has(self.runtime) || !has(oldSelf.runtime) || !has(self.runtime.aws) || !has(oldSelf.runtime.aws) \
+         || (self.runtime.aws.account == oldSelf.runtime.aws.account && self.runtime.aws.region == oldSelf.runtime.aws.region \
+         && (has(self.runtime.aws.api) ? self.runtime.aws.api : 'REST') == (has(oldSelf.runtime.aws.api) ? oldSelf.runtime.aws.api : 'REST'))"
+    )
+    .message("runtime.aws: account, region and api cannot change: the queue would be another, and so would the URL"),
+    validation = Rule::new(
+        "!has(self.runtime) || !has(oldSelf.runtime) || !has(self.runtime.aws) || !has(oldSelf.runtime.aws) \
+         || (has(self.webhook.path) ? self.webhook.path : '') == (has(oldSelf.webhook.path) ? oldSelf.webhook.path : '')"
+    )
+    .message("webhook.path cannot change once the source runs in AWS: the URL would be another"),
+    validation = Rule::new("!has(self.queue) || !has(self.queue.kmsKeyArn) || (has(self.runtime) && has(self.runtime.aws))").message("queue.kmsKeyArn needs runtime.aws: nothing else has keys of AWS"),
+    validation = Rule::new("!has(self.runtime) || !has(oldSelf.runtime) || !has(self.runtime.cluster) || !has(oldSelf.runtime.cluster) || self.runtime.cluster.queue.nats.cluster == oldSelf.runtime.cluster.queue.nats.cluster").message("runtime.cluster.queue.nats.cluster cannot change once it is set: what is in the old streams would be left behind"),
+    validation = Rule::new("!has(self.webhook.secrets) || (has(self.runtime) && has(self.runtime.aws)) || self.webhook.secrets.all(secret, has(secret.secretRef))").message("webhook.secrets: secretsManager and ssmParameter are read by a function in AWS; a cluster and mef dev take secretRef"),
+    validation = Rule::new("!has(self.webhook.secrets) || !has(self.runtime) || !has(self.runtime.aws) || self.webhook.secrets.all(secret, !has(secret.secretRef))").message("webhook.secrets: a function in AWS cannot read a Secret of Kubernetes; it takes secretsManager and ssmParameter"),
+    validation = Rule::new("!has(self.runtime) || !has(self.runtime.cluster) || !has(self.queue) || !has(self.queue.maxReceiveCount)").message("queue.maxReceiveCount has no effect with JetStream, which gives a message back until it is acknowledged: remove it"),
 )]
 #[kube(
     group = "events.mozdef.io",
@@ -403,6 +417,14 @@ pub struct QueueSettings {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1_024, max = 1_048_576), extend("format" = "int32"))]
     pub max_message_bytes: Option<u32>,
+    /// In AWS: the key that encrypts both queues, by its ARN. Its policy must let the function and the reader use it. Absent:
+    /// SQS encrypts with a key of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        length(min = 20, max = 512),
+        regex(pattern = r"^arn:[a-z0-9-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$")
+    )]
+    pub kms_key_arn: Option<String>,
 }
 
 /// An object of any shape: what a message has is the user's business, so the API server keeps what it does not know.

@@ -6,6 +6,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::aws::AwsStatus;
+
 /// What became of the source.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -18,7 +20,7 @@ pub struct EventSourceStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "conditions")]
     pub conditions: Vec<Condition>,
-    /// Where the source runs: `cluster`.
+    /// Where the source runs: `aws` or `cluster`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16))]
     pub mode: Option<String>,
@@ -34,6 +36,9 @@ pub struct EventSourceStatus {
     /// The dead letters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dead_letter: Option<DeadLetterStatus>,
+    /// The source's stack in AWS, and what was tried with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aws: Option<AwsStatus>,
     /// The receiver's Deployment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receiver: Option<ReceiverStatus>,

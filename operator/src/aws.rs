@@ -1,13 +1,19 @@
 //! A source in AWS: one CloudFormation stack of its own. CloudFormation alone changes resources; the operator decides which
 //! document and when.
 //!
-//! Everything here is pure: names, the document, and the decision what to do about a stack are values made of values.
+//! Everything but `edge` and `clients` is pure: names, the document, and the decision what to do about a stack are values made of values.
 
+pub mod budget;
 pub mod cause;
+pub mod clients;
 pub mod decide;
+pub mod edge;
 pub mod memory;
 pub mod names;
 pub mod observe;
+pub mod package;
+pub mod place;
+pub mod record;
 pub mod refusal;
 pub mod requests;
 pub(crate) mod rules;

@@ -1,10 +1,14 @@
 //! What the operator is told: one YAML file, mostly written by the Helm chart. Read and checked once, at start.
 
+mod aws;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use k8s_openapi::api::networking::v1::NetworkPolicyPeer;
 use serde::Deserialize;
+
+pub use aws::{AwsAccount, AwsRegion};
 
 /// The whole file. A key it does not know is an error: a setting that silently does nothing is worse than none.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -22,6 +26,15 @@ pub struct Config {
     /// NATS clusters by the name a source gives in `runtime.cluster.queue.nats.cluster`.
     #[serde(default)]
     pub nats_clusters: BTreeMap<String, NatsCluster>,
+    /// AWS accounts by the name a source gives in `runtime.aws.account`.
+    #[serde(default)]
+    pub aws_accounts: BTreeMap<String, AwsAccount>,
+    /// Another address than AWS's own, as `http://127.0.0.1:4566`.
+    #[serde(default)]
+    pub aws_endpoint: Option<String>,
+    /// The functions it makes.
+    #[serde(default)]
+    pub lambda: Lambda,
     /// Who may talk to receivers. Absent: no NetworkPolicy is made.
     #[serde(default)]
     pub network: Option<Network>,
@@ -48,6 +61,15 @@ pub struct Receiver {
     /// How long a rollout may make no progress before the source is Stalled, in seconds.
     #[serde(default = "progress_deadline")]
     pub progress_deadline_seconds: u16,
+}
+
+/// The functions it makes.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Lambda {
+    /// The folder with `bootstrap-x86_64.zip` and, where it is to be had, `bootstrap-arm64.zip`.
+    #[serde(default)]
+    pub artefacts: Option<PathBuf>,
 }
 
 /// A NATS cluster.
@@ -185,6 +207,15 @@ impl Config {
             return Err(
                 "limits.concurrency is 0; at least one source must be worked on at a time".to_owned(),
             );
+        }
+        if !self.aws_accounts.is_empty() && self.cluster_id.is_none() {
+            return Err(
+                "clusterId is missing; with awsAccounts it is needed, because stacks are found by it again: a name that never changes"
+                    .to_owned(),
+            );
+        }
+        for (name, account) in &self.aws_accounts {
+            account.check(name)?;
         }
         for (name, cluster) in &self.nats_clusters {
             if !(1..=5).contains(&cluster.replicas) {

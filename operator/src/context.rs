@@ -8,6 +8,9 @@ use kube::Client;
 use mef_queue::nats::connect::{ConnectError, Connection, Server, connect};
 use tokio::sync::Mutex;
 
+use crate::aws::clients::Clients as Aws;
+use crate::aws::edge::{Client as AwsClient, NoTls};
+use crate::aws::place::Place;
 use crate::backoff::BackOff;
 use crate::config::{Config, NatsCluster};
 use crate::events::Announcer;
@@ -34,6 +37,7 @@ pub struct Context {
     /// Which ConfigMaps matter to whom.
     pub reads: Reads,
     connections: Mutex<HashMap<String, Connection>>,
+    aws: Aws,
 }
 
 impl Context {
@@ -50,6 +54,7 @@ impl Context {
             replays: Arc::default(),
             reads: Reads::default(),
             connections: Mutex::default(),
+            aws: Aws::default(),
         })
     }
 
@@ -61,6 +66,27 @@ impl Context {
     )]
     pub fn now(&self) -> Timestamp {
         Timestamp::now()
+    }
+
+    /// The client of an account and region. Nothing is asked of AWS by this.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub async fn aws_client(&self, place: &Place<'_>) -> Result<Arc<AwsClient>, NoTls> {
+        self.aws.client(&self.config, place).await
+    }
+
+    /// Waits until AWS may be asked again.
+    pub async fn wait_for_budget(&self, place: &Place<'_>) {
+        let wait = self.aws.take(place, self.now()).await;
+        if !wait.is_zero() {
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    /// AWS says that it is asked too often.
+    pub async fn slow_down(&self, place: &Place<'_>) {
+        self.aws.slow_down(place, self.now()).await;
     }
 
     /// The connection to a NATS cluster. It comes at once, and may not be up yet.

@@ -52,6 +52,7 @@ async fn one(context: Arc<Context>, object: Arc<EventSource>, mut calls: Calls) 
     if !is_made || object.metadata.deletion_timestamp.is_some() || object.status.is_none() {
         return;
     }
+    // A source in AWS counts while it looks at its stack.
     let Ok(place) = validate::place(&object, &context.config) else {
         return;
     };

@@ -15,6 +15,7 @@ pub mod kinds;
 mod leave;
 mod look;
 pub mod rollout;
+mod stack;
 pub mod status;
 pub mod streams;
 pub mod validate;
@@ -28,6 +29,7 @@ use kube::ResourceExt;
 use kube::runtime::controller::Action;
 use mef_crds::{EventSource, EventSourceStatus, FINALIZER, Reason};
 
+use crate::aws::place::place;
 use crate::backoff::spread;
 use crate::context::Context;
 use look::Reach;
@@ -67,6 +69,11 @@ pub async fn reconcile(object: Arc<EventSource>, context: Arc<Context>) -> Resul
 }
 
 async fn decide(object: &EventSource, context: &Context) -> Result<Action, Error> {
+    match place(object, &context.config) {
+        Some(Ok(place)) => return Box::pin(stack::reconcile(object, context, place)).await,
+        Some(Err(problem)) => return Box::pin(stack::nowhere(object, context, &problem)).await,
+        None => {}
+    }
     if object.metadata.deletion_timestamp.is_some() {
         return Box::pin(leave::leave(object, context)).await;
     }

@@ -117,6 +117,15 @@ natsClusters:
     {{- end }}
 {{- else }} {}
 {{- end }}
+{{- if .Values.awsAccounts }}
+{{- $_ := required "clusterId is needed with awsAccounts: stacks are found by it again, so a name that never changes" .Values.clusterId }}
+awsAccounts: {{ .Values.awsAccounts | toJson }}
+lambda:
+  artefacts: {{ .Values.lambda.artefacts | quote }}
+{{- end }}
+{{- if .Values.awsEndpoint }}
+awsEndpoint: {{ .Values.awsEndpoint | quote }}
+{{- end }}
 {{- if or .Values.network.ingressFrom .Values.network.metricsFrom }}
 network:
   ingressFrom: {{ .Values.network.ingressFrom | toJson }}

@@ -23,6 +23,7 @@ use super::stack::{Owner, Ownership, Stack, Status};
 use super::token::{Token, Verb};
 use crate::source::status::Aspect;
 pub use refused::refused;
+pub use steps::stop;
 
 /// Automatic creates for a hash whose failures may pass, beyond the first.
 pub const RECREATES: u32 = 5;

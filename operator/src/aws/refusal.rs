@@ -52,6 +52,53 @@ pub enum Kind {
     Unreachable,
 }
 
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 17] = [
+        Self::NotThere,
+        Self::NoUpdates,
+        Self::AlreadyExists,
+        Self::TokenExists,
+        Self::Busy,
+        Self::Stale,
+        Self::NotNow,
+        Self::Protected,
+        Self::StackPolicy,
+        Self::Capabilities,
+        Self::Rejected,
+        Self::Quota,
+        Self::Throttled,
+        Self::Denied,
+        Self::Credentials,
+        Self::DeployRole,
+        Self::Unreachable,
+    ];
+
+    /// Its word in a status.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NotThere => "NotThere",
+            Self::NoUpdates => "NoUpdates",
+            Self::AlreadyExists => "AlreadyExists",
+            Self::TokenExists => "TokenExists",
+            Self::Busy => "Busy",
+            Self::Stale => "Stale",
+            Self::NotNow => "NotNow",
+            Self::Protected => "Protected",
+            Self::StackPolicy => "StackPolicy",
+            Self::Capabilities => "Capabilities",
+            Self::Rejected => "Rejected",
+            Self::Quota => "Quota",
+            Self::Throttled => "Throttled",
+            Self::Denied => "Denied",
+            Self::Credentials => "Credentials",
+            Self::DeployRole => "DeployRole",
+            Self::Unreachable => "Unreachable",
+        }
+    }
+}
+
 /// Sorts what AWS answers. `code` is the error's code, `sentence` its message.
 ///
 /// `ValidationError` is all there is for half of these: code and sentence together tell them apart, and nothing else does.

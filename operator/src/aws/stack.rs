@@ -104,6 +104,28 @@ impl Status {
     }
 }
 
+impl Status {
+    /// Whether something failed on the way into it, so that its events say what.
+    #[must_use]
+    pub const fn tells_a_failure(self) -> bool {
+        matches!(
+            self,
+            Self::CreateFailed
+                | Self::RollbackInProgress
+                | Self::RollbackFailed
+                | Self::RollbackComplete
+                | Self::DeleteFailed
+                | Self::UpdateFailed
+                | Self::UpdateRollbackInProgress
+                | Self::UpdateRollbackFailed
+                | Self::UpdateRollbackCleanup
+                | Self::UpdateRollbackComplete
+                | Self::ImportRollbackFailed
+                | Self::ImportRollbackComplete
+        )
+    }
+}
+
 /// A stack as it was seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stack {

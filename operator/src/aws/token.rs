@@ -28,7 +28,8 @@ pub enum Verb {
 }
 
 impl Verb {
-    const ALL: [Self; 7] = [
+    /// All of them.
+    pub const ALL: [Self; 7] = [
         Self::Create,
         Self::Update,
         Self::Rollback,

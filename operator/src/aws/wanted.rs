@@ -65,13 +65,21 @@ impl Place {
         format!("arn:{partition}:{service}:{region}:{account}:{resource}")
     }
 
-    /// The suffix of host names. China has its own: <https://docs.amazonaws.cn/en_us/aws/latest/userguide/endpoints-arns.html>.
+    /// The suffix of host names.
     #[must_use]
     pub fn url_suffix(&self) -> &'static str {
-        match self.partition.as_str() {
-            "aws-cn" => "amazonaws.com.cn",
-            _ => "amazonaws.com",
-        }
+        url_suffix(&self.partition)
+    }
+}
+
+/// The suffix of a partition's host names. China has its own, and so has the European sovereign cloud:
+/// <https://docs.amazonaws.cn/en_us/aws/latest/userguide/endpoints-arns.html>.
+#[must_use]
+pub fn url_suffix(partition: &str) -> &'static str {
+    match partition {
+        "aws-cn" => "amazonaws.com.cn",
+        "aws-eusc" => "amazonaws.eu",
+        _ => "amazonaws.com",
     }
 }
 

@@ -24,7 +24,7 @@ use mef_crds::{ClusterRuntime, EventSource};
 use mef_pipeline::definition::Definition;
 
 use crate::config::{Config, NatsCluster};
-pub use config_map::{Encoded, NotEncoded};
+pub use config_map::{Encoded, NotEncoded, Text};
 pub use names::{MANAGED_BY, Names, SOURCE_LABEL};
 pub use revision::{decode, digest_of, revision_number};
 pub use route::{HTTP_ROUTE_GROUP, HTTP_ROUTE_VERSION, http_route_resource};

@@ -86,7 +86,7 @@ pub fn secret_names(object: &EventSource) -> impl Iterator<Item = &str> {
         .spec
         .runtime
         .as_ref()
-        .and_then(|runtime| runtime.cluster.queue.nats.credentials_ref.as_ref());
+        .and_then(|runtime| runtime.cluster.as_ref()?.queue.nats.credentials_ref.as_ref());
     let of_webhook = object.spec.webhook.secrets.iter();
     of_webhook
         .filter_map(|entry| Some(entry.secret_ref.as_ref()?.name.as_str()))

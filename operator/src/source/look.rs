@@ -25,7 +25,7 @@ use crate::config::Config;
 use crate::context::Context;
 
 /// How long the samples of one source may take.
-const SAMPLES_WITHIN: Duration = Duration::from_secs(10);
+pub(super) const SAMPLES_WITHIN: Duration = Duration::from_secs(10);
 
 /// How much a look may change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +49,11 @@ pub(super) async fn look(object: &EventSource, context: &Context, reach: Reach) 
     let observed = fetch::fetch(&context.client, object, &context.reads).await?; // IO
     let judged = judge(object, &observed, context.now()); // pure
     let place = validate::place(object, &context.config); // pure
-    let runtime = object.spec.runtime.as_ref().map(|runtime| &runtime.cluster);
+    let runtime = object
+        .spec
+        .runtime
+        .as_ref()
+        .and_then(|runtime| runtime.cluster.as_ref());
     let endpoint = endpoint::judge(runtime, &observed.live, context.now()); // pure
     let mut outcome = first_outcome(&observed, &judged, place.as_ref().err(), endpoint, served(object));
     let Ok(place) = place else {
@@ -122,21 +126,15 @@ fn first_outcome(
 ) -> Outcome {
     let mut problems = judged.problems.clone();
     problems.extend(nowhere.cloned());
-    let of = |missing: bool| -> Vec<Problem> {
-        let is_missing =
-            |problem: &&Problem| (problem.reason == Reason::ReferenceNotFound.as_str()) == missing;
-        let errors = problems.iter().filter(|problem| problem.level == Level::Error);
-        errors.filter(is_missing).cloned().collect()
-    };
-    let (wrong, missing) = (of(false), of(true));
+    let (accepted, references) = aspects(&problems);
     let deployment = typed::<Deployment>(&observed.live, Kind::Deployment);
     let rollout = rollout::judge(deployment.as_ref());
     Outcome {
-        accepted: aspect(&wrong, Reason::Valid, &valid(&problems)),
-        references: aspect(&missing, Reason::Resolved, "every Secret and ConfigMap is there"),
+        stalled: accepted.holds == Some(false),
+        accepted,
+        references,
         provisioned: provisioned(&rollout, served),
         endpoint,
-        stalled: !wrong.is_empty(),
         desired: judged.good.as_ref().map(|good| good.digest().to_owned()),
         samples: judged.samples.clone(),
         overlays: judged.overlays.clone(),
@@ -154,6 +152,20 @@ fn valid(problems: &[Problem]) -> String {
         true => "the definition compiles and its samples pass".to_owned(),
         false => format!("the definition compiles and its samples pass; doubtful: {doubts}"),
     }
+}
+
+/// What problems say of the spec, and of what it refers to.
+pub(super) fn aspects(problems: &[Problem]) -> (Aspect, Aspect) {
+    let of = |missing: bool| -> Vec<Problem> {
+        let is_missing =
+            |problem: &&Problem| (problem.reason == Reason::ReferenceNotFound.as_str()) == missing;
+        let errors = problems.iter().filter(|problem| problem.level == Level::Error);
+        errors.filter(is_missing).cloned().collect()
+    };
+    (
+        aspect(&of(false), Reason::Valid, &valid(problems)),
+        aspect(&of(true), Reason::Resolved, "every Secret and ConfigMap is there"),
+    )
 }
 
 fn aspect(problems: &[Problem], good: Reason, message: &str) -> Aspect {

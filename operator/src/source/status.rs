@@ -134,6 +134,11 @@ pub fn status(object: &EventSource, outcome: &Outcome, now: Timestamp) -> EventS
         conditions.add(ConditionType::Suspended, &suspended);
     }
     let conditions = conditions.list;
+    let cluster = object
+        .spec
+        .runtime
+        .as_ref()
+        .and_then(|runtime| runtime.cluster.as_ref());
     let annotation = object.metadata.annotations.as_ref();
     let asked = annotation.and_then(|annotations| annotations.get(RECONCILE_ANNOTATION));
     let mut status = EventSourceStatus {
@@ -143,11 +148,12 @@ pub fn status(object: &EventSource, outcome: &Outcome, now: Timestamp) -> EventS
             before.observed_generation.unwrap_or(-1)
         }),
         conditions,
-        mode: object.spec.runtime.as_ref().map(|_| "cluster".to_owned()),
+        mode: cluster.map(|_| "cluster".to_owned()),
         definition: definition(outcome, &before),
-        endpoint: object.spec.runtime.as_ref().map(|runtime| EndpointStatus {
-            url: Some(url(object, &runtime.cluster)),
+        endpoint: cluster.map(|cluster| EndpointStatus {
+            url: Some(url(object, cluster)),
         }),
+        aws: None,
         receiver: receiver(object, outcome),
         samples: outcome.samples.clone(),
         overlays: outcome.overlays.clone(),

@@ -6,6 +6,7 @@ use mef_crds::{ClusterRuntime, EventSource, OverlayStatus, Reason, SamplesStatus
 use mef_pipeline::check::{Verdict, run_recorded, run_samples};
 use mef_pipeline::definition::{Definition, References};
 use mef_pipeline::diagnostics::{Level, Problem, has_errors};
+use mef_pipeline::load::made_up_keys;
 use mef_pipeline::overlay;
 use mef_pipeline::source::Source;
 
@@ -85,11 +86,16 @@ pub fn place<'a>(object: &'a EventSource, config: &'a Config) -> Result<Place<'a
     let Some(runtime) = &object.spec.runtime else {
         return Err(
             Problem::error("spec.runtime", "nothing in this cluster runs the source")
-                .help("set spec.runtime.cluster; without it only `mef dev` runs the file")
+                .help("set spec.runtime.cluster or spec.runtime.aws; without it only `mef dev` runs the file")
                 .reason(Reason::NoRuntime),
         );
     };
-    let runtime = &runtime.cluster;
+    let Some(runtime) = &runtime.cluster else {
+        return Err(
+            Problem::error("spec.runtime.aws", "the source runs in AWS, not in this cluster")
+                .reason(Reason::NoRuntime),
+        );
+    };
     let name = &runtime.queue.nats.cluster;
     match config.nats_clusters.get(name) {
         Some(nats) => Ok(Place { runtime, nats }),
@@ -168,7 +174,17 @@ fn judge(
     };
     let (source, problems) = Source::compile(definition.clone());
     judged.problems.extend(problems);
-    let (keys, problems) = definition.key_ring(references);
+    let in_aws = object
+        .spec
+        .runtime
+        .as_ref()
+        .is_some_and(|runtime| runtime.aws.is_some());
+    let (keys, problems) = if in_aws {
+        // Only the function reads its secrets; samples are signed with others of the same shape.
+        (made_up_keys(&definition), Vec::new())
+    } else {
+        definition.key_ring(references)
+    };
     let has_keys = !has_errors(&problems);
     judged.problems.extend(problems);
     let Some(source) = source else {
@@ -212,7 +228,8 @@ fn written(definition: Definition, problems: &mut Vec<Problem>) -> Option<Good> 
 /// The Secret of the NATS credentials must be there, or no pod of the next rollout would start.
 fn credentials(object: &EventSource, references: &References) -> Vec<Problem> {
     let runtime = object.spec.runtime.as_ref();
-    let Some(reference) = runtime.and_then(|runtime| runtime.cluster.queue.nats.credentials_ref.as_ref())
+    let Some(reference) =
+        runtime.and_then(|runtime| runtime.cluster.as_ref()?.queue.nats.credentials_ref.as_ref())
     else {
         return Vec::new();
     };

@@ -178,6 +178,8 @@ impl Cluster {
             .args(["--log", "info,mef_operator=debug"])
             .env("KUBECONFIG", kubeconfig)
             .env("NO_PROXY", "*")
+            .env("AWS_ACCESS_KEY_ID", "KEY")
+            .env("AWS_SECRET_ACCESS_KEY", "secret")
             .stderr(log)
             .spawn();
         child.expect("the operator starts")

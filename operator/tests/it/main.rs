@@ -11,6 +11,13 @@
 mod bad_days;
 mod churn;
 mod argocd;
+mod aws;
+#[path = "../../../tests/bed/cloudformation/cloud.rs"]
+#[allow(dead_code, reason = "the model of the decision uses the rest")]
+mod cloud;
+#[path = "../../../tests/bed/cloudformation/wire.rs"]
+#[allow(dead_code, reason = "the tests of the client use the rest")]
+mod wire;
 mod cluster;
 mod clusters;
 mod commands;

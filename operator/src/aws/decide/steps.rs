@@ -20,7 +20,8 @@ pub(super) const CALLED: Duration = Duration::from_secs(5);
 const UNPROTECTS: u32 = 3;
 
 /// Nothing is done, and nothing will be until somebody changes something.
-pub(super) fn stop(memory: Memory, ready: Reason, stalled: Reason, message: String) -> Decision {
+#[must_use]
+pub fn stop(memory: Memory, ready: Reason, stalled: Reason, message: String) -> Decision {
     let aspect = Aspect::no(ready, message);
     Decision {
         call: None,

@@ -149,6 +149,7 @@ fn only_the_edges_of_the_operator_do_io() {
         "foresee.rs",
         "leave.rs",
         "look.rs",
+        "stack.rs",
         "streams.rs",
         "watch.rs",
     ];
@@ -156,6 +157,19 @@ fn only_the_edges_of_the_operator_do_io() {
         let name = path.file_name().expect("a name").to_string_lossy().into_owned();
         if !edges.contains(&name.as_str()) {
             for word in ["async fn", "Client", "Timestamp::now"] {
+                assert!(!text.contains(word), "{} holds {word:?}", path.display());
+            }
+        }
+    }
+}
+
+/// What is decided about a stack is a value made of values; only these files call AWS.
+#[test]
+fn only_the_edge_of_aws_does_io() {
+    for (path, text) in sources("operator/src/aws") {
+        let is_edge = path.components().any(|part| part.as_os_str() == "edge");
+        if !is_edge && !path.ends_with("clients.rs") {
+            for word in ["async fn", "TcpStream", "Timestamp::now", "std::fs"] {
                 assert!(!text.contains(word), "{} holds {word:?}", path.display());
             }
         }

@@ -1,0 +1,92 @@
+//! One client and one budget per account and region, made when a source first asks.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_config::Region;
+use aws_config::default_provider::credentials::DefaultCredentialsChain;
+use aws_config::provider_config::ProviderConfig;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_http_client::Builder;
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use jiff::Timestamp;
+use tokio::sync::Mutex;
+
+use super::budget::Budget;
+use super::edge::{Client, Http, Identity, NoTls};
+use super::place::Place;
+use crate::config::Config;
+
+/// Characters of a session's name that AWS takes.
+const SESSION: usize = 64;
+
+/// Clients and budgets.
+#[derive(Default)]
+pub struct Clients {
+    clients: Mutex<HashMap<(String, String), Arc<Client>>>,
+    budgets: Mutex<HashMap<(String, String), Budget>>,
+}
+
+fn key(place: &Place<'_>) -> (String, String) {
+    (place.runtime.account.clone(), place.runtime.region.clone())
+}
+
+impl Clients {
+    /// The client of an account and region.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub async fn client(&self, config: &Config, place: &Place<'_>) -> Result<Arc<Client>, NoTls> {
+        let mut clients = self.clients.lock().await;
+        if let Some(client) = clients.get(&key(place)) {
+            return Ok(client.clone());
+        }
+        let http = Http::new(config.aws_endpoint.clone())?;
+        let region = place.runtime.region.clone();
+        let mut session = format!("mef-{}", place.cluster);
+        session.truncate(SESSION);
+        let identity = Identity {
+            base: own_credentials(&region).await,
+            role_arn: place.account.role_arn.clone(),
+            external_id: place.account.external_id.clone(),
+            session,
+        };
+        let suffix = super::wanted::url_suffix(&place.account.partition);
+        let client = Client::new(http, identity, region, suffix);
+        clients.insert(key(place), client.clone());
+        Ok(client)
+    }
+
+    /// Takes one call from the budget, and says how long to wait before it.
+    pub async fn take(&self, place: &Place<'_>, now: Timestamp) -> Duration {
+        let mut budgets = self.budgets.lock().await;
+        budgets
+            .entry(key(place))
+            .or_insert_with(|| Budget::new(now))
+            .take(now)
+    }
+
+    /// AWS says that it is asked too often.
+    pub async fn slow_down(&self, place: &Place<'_>, now: Timestamp) {
+        let mut budgets = self.budgets.lock().await;
+        budgets
+            .entry(key(place))
+            .or_insert_with(|| Budget::new(now))
+            .slow_down(now);
+    }
+}
+
+/// Where the operator's own credentials come from is AWS's usual order: the environment, a profile, a web identity (IRSA), the
+/// agent of EKS Pod Identity, the machine.
+async fn own_credentials(region: &str) -> SharedCredentialsProvider {
+    let http = Builder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .build_https();
+    let config = ProviderConfig::without_region()
+        .with_region(Some(Region::new(region.to_owned())))
+        .with_http_client(http);
+    let chain = DefaultCredentialsChain::builder().configure(config).build().await;
+    SharedCredentialsProvider::new(chain)
+}

@@ -1,0 +1,162 @@
+//! What the status of a source in AWS says. Pure: what was judged, seen and decided in; the status to write out.
+
+use jiff::Timestamp;
+use mef_crds::{
+    ConditionType, DeadLetterStatus, DefinitionStatus, EndpointStatus, EventSource, EventSourceStatus,
+    QueueStatus, RECONCILE_ANNOTATION, Reason,
+};
+
+use crate::aws::decide::Decision;
+use crate::aws::names::Names;
+use crate::aws::record::record;
+use crate::aws::stack::Stack;
+use crate::source::look::aspects;
+use crate::source::status::{Aspect, Conditions, cut};
+use crate::source::validate::Judged;
+
+/// Everything a status is made of.
+pub(super) struct Telling<'a> {
+    pub(super) object: &'a EventSource,
+    pub(super) judged: &'a Judged,
+    pub(super) decision: &'a Decision,
+    pub(super) names: &'a Names,
+    pub(super) seen: Seen<'a>,
+}
+
+/// What was seen.
+pub(super) struct Seen<'a> {
+    pub(super) stack: Option<&'a Stack>,
+    /// Messages of the queue and of the dead letters.
+    pub(super) depths: Option<&'a Result<(u64, u64), String>>,
+}
+
+/// The status to write.
+pub(super) fn status(telling: &Telling<'_>, now: Timestamp) -> EventSourceStatus {
+    let Telling {
+        object,
+        judged,
+        decision,
+        names,
+        seen,
+    } = telling;
+    let before = object.status.clone().unwrap_or_default();
+    let generation = object.metadata.generation.unwrap_or(0);
+    let going = object.metadata.deletion_timestamp.is_some();
+    let (accepted, references) = aspects(&judged.problems);
+    let told = &decision.told;
+    let unsound = [&accepted, &references]
+        .into_iter()
+        .find(|aspect| aspect.holds == Some(false));
+    let ready = match unsound {
+        Some(aspect) if !going => aspect.clone(),
+        _ => told.ready.clone(),
+    };
+    let stalled = match unsound {
+        Some(_) if !going => (accepted.holds == Some(false)).then_some(ready.reason),
+        _ => told.stalled,
+    };
+    let url = seen
+        .stack
+        .and_then(|stack| stack.outputs.get("WebhookUrl").cloned());
+    let url = url.or_else(|| before.endpoint.as_ref().and_then(|endpoint| endpoint.url.clone()));
+    let endpoint = match &url {
+        Some(_) => Aspect::unknown(Reason::NotProbed, "the URL is not asked"),
+        None => Aspect::unknown(Reason::Pending, "the stack has no URL yet"),
+    };
+    let is_ready = ready.holds == Some(true);
+    let decided = (is_ready && told.reconciling.is_none()) || stalled.is_some();
+    let mut conditions = Conditions::of(&before.conditions, generation, now);
+    let was_ready = || {
+        before
+            .conditions
+            .iter()
+            .find(|old| old.type_ == ConditionType::Ready.as_str() && old.status == "True")
+    };
+    match was_ready().filter(|_| told.keeps_ready && unsound.is_none()) {
+        Some(condition) => conditions.list.push(condition.clone()),
+        None => conditions.add(ConditionType::Ready, &ready),
+    }
+    if let Some(reason) = told.reconciling.filter(|_| stalled.is_none()) {
+        conditions.add(
+            ConditionType::Reconciling,
+            &Aspect::yes(reason, told.ready.message.clone()),
+        );
+    }
+    if let Some(reason) = stalled {
+        conditions.add(
+            ConditionType::Stalled,
+            &Aspect::yes(reason, ready.message.clone()),
+        );
+    }
+    conditions.add(ConditionType::Accepted, &accepted);
+    conditions.add(ConditionType::ReferencesResolved, &references);
+    conditions.add(ConditionType::Provisioned, &told.provisioned);
+    conditions.add(ConditionType::EndpointReady, &endpoint);
+    conditions.add(ConditionType::DeadLettersPresent, &dead_letters(seen.depths));
+    if object.spec.suspend {
+        let message = "changes are stopped by spec.suspend; what serves keeps serving";
+        conditions.add(
+            ConditionType::Suspended,
+            &Aspect::yes(Reason::SuspendedBySpec, message),
+        );
+    }
+    let annotations = object.metadata.annotations.as_ref();
+    let asked = annotations.and_then(|annotations| annotations.get(RECONCILE_ANNOTATION));
+    let depths = seen.depths.and_then(|depths| depths.as_ref().ok());
+    let count = |count: u64| Some(i64::try_from(count).unwrap_or(i64::MAX));
+    let desired = judged.good.as_ref().map(|good| good.digest().to_owned());
+    let serving = before
+        .definition
+        .as_ref()
+        .and_then(|definition| definition.serving.clone());
+    EventSourceStatus {
+        observed_generation: Some(if decided {
+            generation
+        } else {
+            before.observed_generation.unwrap_or(-1)
+        }),
+        conditions: conditions.list,
+        mode: Some("aws".to_owned()),
+        definition: Some(DefinitionStatus {
+            serving: if is_ready && told.reconciling.is_none() {
+                desired.clone()
+            } else {
+                serving
+            },
+            desired,
+        }),
+        endpoint: url.map(|url| EndpointStatus { url: Some(url) }),
+        queue: depths.map_or(before.queue, |(events, _)| {
+            Some(QueueStatus {
+                name: Some(names.queue().to_owned()),
+                messages: count(*events),
+            })
+        }),
+        dead_letter: depths.map_or(before.dead_letter, |(_, dead)| {
+            Some(DeadLetterStatus {
+                name: Some(names.dead_letters()),
+                messages: count(*dead),
+                ..DeadLetterStatus::default()
+            })
+        }),
+        aws: Some(record(
+            &decision.memory,
+            names.stack(),
+            seen.stack.map(|stack| stack.word.as_str()),
+        )),
+        receiver: None,
+        samples: judged.samples.clone(),
+        overlays: judged.overlays.clone(),
+        last_handled_reconcile_at: asked.map(|asked| cut(asked.clone(), 256)),
+    }
+}
+
+fn dead_letters(depths: Option<&Result<(u64, u64), String>>) -> Aspect {
+    match depths {
+        None => Aspect::unknown(Reason::Pending, "there is no queue yet"),
+        Some(Err(why)) => Aspect::unknown(Reason::QueueUnreadable, why.clone()),
+        Some(Ok((_, 0))) => Aspect::no(Reason::Empty, "there are no dead letters"),
+        // Not how many: the number would move the condition with every event.
+        Some(Ok(_)) => Aspect::yes(Reason::MessagesPresent, "there are dead letters"),
+    }
+}
