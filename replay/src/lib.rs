@@ -237,7 +237,7 @@ impl ReplayError {
     fn at(mut self, now: Counts) -> Self {
         match &mut self {
             Self::Queue { counts, .. } | Self::NotKept { counts, .. } | Self::Filter { counts, .. } => {
-                *counts = now
+                *counts = now;
             }
         }
         self

@@ -159,7 +159,7 @@ async fn a_signed_token_is_shown_neither_out_of_a_header_nor_out_of_the_query() 
     };
     let any = json!({"any": [{"all": [jwt("header:x-grant")]}, {"all": [jwt("query:Grant")]}]});
     let source = SourceBuilder::okta().preset(move |preset| {
-        preset.verification = serde_json::from_value(any.clone()).expect("a verification")
+        preset.verification = serde_json::from_value(any.clone()).expect("a verification");
     });
     let server = Server::start(vec![source.route(&queue)]).await;
     let observer = Observer::new(Bounds::default());

@@ -283,7 +283,8 @@ fn strangers_and_other_protocols_are_refused_in_words() {
         (status, answer["QueueUrls"].as_array().map(Vec::len)),
         (200, Some(2))
     );
-    let cases: [(&[(&str, &str)], &str, u16, &str); 5] = [
+    type Case<'a> = (&'a [(&'a str, &'a str)], &'a str, u16, &'a str);
+    let cases: [Case; 5] = [
         (
             &[
                 ("x-amz-target", "AmazonSQS.ListQueues"),

@@ -1,5 +1,7 @@
 //! Every file of the committed corpora through its target: what was found once stays mended, in every `make test`.
 
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a test")]
+
 use std::fs;
 use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};

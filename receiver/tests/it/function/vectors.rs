@@ -138,9 +138,12 @@ fn comparable(answer: &Answer) -> (u16, Vec<(String, String)>, &[u8]) {
     (answer.status, headers, &answer.body)
 }
 
+/// Where, what, and with which attributes.
+type Message = (Lane, Value, Vec<(String, String)>);
+
 /// Messages and dead letters, without the times of their arrival.
 #[derive(Debug, PartialEq)]
-struct Kept(Vec<(Lane, Value, Vec<(String, String)>)>);
+struct Kept(Vec<Message>);
 
 impl Kept {
     fn of(events: &[Outgoing], dead: &[Outgoing]) -> Self {

@@ -187,7 +187,8 @@ fn operators(bed: &Bed) -> String {
 
 /// Asks the operator for a look, as `mef reconcile` does, and waits for it.
 fn looks_again(team: &Team) {
-    let asked = jiff::Timestamp::now().to_string();
+    let generation = &team.get("evsrc", "zoom")["metadata"]["resourceVersion"];
+    let asked = format!("asked-at-{generation}").replace('"', "");
     let annotation = format!("events.mozdef.io/reconcile={asked}");
     team.ok(&["annotate", "evsrc", "zoom", "--overwrite", &annotation], "");
     team.eventually("a look", || {

@@ -19,7 +19,7 @@ pub(super) fn a_secret_is_rotated_under_load(story: &Story) -> &'static str {
     let [old, new] = [TOKEN, NEXT].map(|token| Zoom::new(token.as_bytes()));
 
     // The new secret is made known while senders still use the old one.
-    let load = Load::begin(&url, "before", PER_SECOND, &[old.clone()]);
+    let load = Load::begin(&url, "before", PER_SECOND, std::slice::from_ref(&old));
     story.set_secret(&json!({"secretToken": TOKEN, "next": NEXT}));
     team.apply(&story.source(|source| {
         source["spec"]["webhook"]["secrets"] = json!([secret_entry("secretToken"), secret_entry("next")]);
@@ -38,7 +38,7 @@ pub(super) fn a_secret_is_rotated_under_load(story: &Story) -> &'static str {
 
     // All have changed over: the old one is taken out of the Secret, and pods learn of it while they serve.
     let pods_before = team.pod_urls("zoom", "/zoom");
-    let load = Load::begin(&url, "after", PER_SECOND, &[new.clone()]);
+    let load = Load::begin(&url, "after", PER_SECOND, std::slice::from_ref(&new));
     story.set_secret(&json!({"secretToken": NEXT, "next": NEXT}));
     let body = Zoom::user_created("with-the-old-secret");
     team.eventually("a refusal of the old secret by every pod", || {
