@@ -32,7 +32,7 @@ fn correct(cluster: &Cluster) {
     });
 }
 
-fn replay(cluster: &Cluster, name: &str, spec: Value) {
+fn replay(cluster: &Cluster, name: &str, spec: &Value) {
     let mut object = json!({
         "apiVersion": "events.mozdef.io/v1alpha1",
         "kind": "EventReplay",
@@ -86,12 +86,12 @@ fn suspend(cluster: &Cluster, name: &str, suspend: bool) {
 fn dead_letters_are_previewed_and_come_back_once() {
     let mut cluster = Cluster::start();
     let letters = refused(&cluster, 12);
-    replay(&cluster, "before", json!({"dryRun": true}));
+    replay(&cluster, "before", &json!({"dryRun": true}));
     until(&cluster, "before", "Complete", "True", "Finished");
     assert_eq!(counts(&cluster, "before"), expected(12, 12, 0, 12, 0));
     correct(&cluster);
     for name in ["dry-one", "dry-two"] {
-        replay(&cluster, name, json!({"dryRun": true}));
+        replay(&cluster, name, &json!({"dryRun": true}));
         cluster.ok(
             &[
                 "wait",
@@ -114,7 +114,7 @@ fn dead_letters_are_previewed_and_come_back_once() {
         .iter()
         .map(|one| one.attributes[EVENT_ID].clone())
         .collect();
-    replay(&cluster, "real", json!({}));
+    replay(&cluster, "real", &json!({}));
     let message = until(&cluster, "real", "Complete", "True", "Finished");
     assert!(
         message.contains("12 of 12 dead letters selected, 12 delivered"),
@@ -151,7 +151,7 @@ fn dead_letters_are_previewed_and_come_back_once() {
     cluster.stop_operator();
     cluster.start_operator();
     cluster.ok(&["annotate", "evreplay", "real", "touched=yes"], "");
-    replay(&cluster, "later", json!({}));
+    replay(&cluster, "later", &json!({}));
     until(&cluster, "later", "Complete", "True", "Finished");
     assert_eq!(counts(&cluster, "later"), expected(1, 1, 0, 1, 0));
     assert_eq!(cluster.get("evreplay", "real")["status"], *status);
@@ -173,11 +173,11 @@ fn one_replay_of_a_source_runs_at_a_time_and_it_stops_when_suspended_or_deleted(
     let cluster = Cluster::start();
     let letters = refused(&cluster, 100);
     correct(&cluster);
-    replay(&cluster, "first", json!({"ratePerSecond": 5}));
+    replay(&cluster, "first", &json!({"ratePerSecond": 5}));
     until(&cluster, "first", "Complete", "False", "Running");
     letters.until(&cluster, "some are replayed", |left| left < 98);
     // The next one waits, and says for whom.
-    replay(&cluster, "second", json!({"ratePerSecond": 5}));
+    replay(&cluster, "second", &json!({"ratePerSecond": 5}));
     let why = until(&cluster, "second", "Complete", "False", "WaitingForReplay");
     assert!(why.contains("\"first\""), "{why}");
     // Suspended, the first gives way.
@@ -196,7 +196,7 @@ fn one_replay_of_a_source_runs_at_a_time_and_it_stops_when_suspended_or_deleted(
     assert!(events + dead >= 100 && dead > 0, "{events} and {dead}");
     suspend(&cluster, "first", true);
     until(&cluster, "first", "Complete", "False", "SuspendedBySpec");
-    replay(&cluster, "rest", json!({"ratePerSecond": 1000}));
+    replay(&cluster, "rest", &json!({"ratePerSecond": 1000}));
     until(&cluster, "rest", "Complete", "True", "Finished");
     assert_eq!(letters.counts(), (100, 0));
     suspend(&cluster, "first", false);
@@ -206,7 +206,7 @@ fn one_replay_of_a_source_runs_at_a_time_and_it_stops_when_suspended_or_deleted(
 #[test]
 fn what_cannot_run_says_why_and_goes_on_by_itself_once_it_can() {
     let cluster = Cluster::start();
-    replay(&cluster, "early", json!({}));
+    replay(&cluster, "early", &json!({}));
     until(&cluster, "early", "Ready", "False", "ReferenceNotFound");
     let letters = refused(&cluster, 1);
     until(&cluster, "early", "Complete", "True", "Finished");
@@ -215,14 +215,14 @@ fn what_cannot_run_says_why_and_goes_on_by_itself_once_it_can() {
         0,
         "the letter came after it began"
     );
-    replay(&cluster, "filter", json!({"select": {"filter": ".event.id"}}));
+    replay(&cluster, "filter", &json!({"select": {"filter": ".event.id"}}));
     let why = until(&cluster, "filter", "Stalled", "True", "InvalidSpec");
     assert!(why.contains("spec.select.filter"), "{why}");
     // A filter that fails on a letter leaves it where it is.
     replay(
         &cluster,
         "fails",
-        json!({"select": {"filter": "string!(.event.id) == \"1\""}}),
+        &json!({"select": {"filter": "string!(.event.id) == \"1\""}}),
     );
     let why = until(&cluster, "fails", "Stalled", "True", "FilterFailed");
     assert!(why.contains("nothing was done with it"), "{why}");
@@ -230,7 +230,7 @@ fn what_cannot_run_says_why_and_goes_on_by_itself_once_it_can() {
     let broken = |object: &mut Value| object["spec"]["transform"] = json!(".x = nonsense(");
     cluster.apply("sample", broken);
     cluster.until("sample", "Stalled", "True", "InvalidSpec");
-    replay(&cluster, "unsound", json!({}));
+    replay(&cluster, "unsound", &json!({}));
     let why = until(&cluster, "unsound", "Complete", "False", "SourceInvalid");
     assert!(why.contains("spec.transform"), "{why}");
     cluster.apply("sample", |object| object["spec"]["suspend"] = json!(true));
@@ -238,7 +238,7 @@ fn what_cannot_run_says_why_and_goes_on_by_itself_once_it_can() {
     correct(&cluster);
     until(&cluster, "unsound", "Complete", "True", "Finished");
     assert_eq!(letters.counts(), (1, 0));
-    replay(&cluster, "empty", json!({}));
+    replay(&cluster, "empty", &json!({}));
     until(&cluster, "empty", "Complete", "True", "Finished");
     assert_eq!(counts(&cluster, "empty"), expected(0, 0, 0, 0, 0));
     let refused = cluster.kubectl(
@@ -264,7 +264,7 @@ fn a_killed_operator_and_a_queue_that_goes_away_lose_nothing() {
     let mut cluster = Cluster::start();
     let letters = refused(&cluster, 60);
     correct(&cluster);
-    replay(&cluster, "tough", json!({"ratePerSecond": 20}));
+    replay(&cluster, "tough", &json!({"ratePerSecond": 20}));
     letters.until(&cluster, "some are replayed", |left| left < 55);
     cluster.stop_operator();
     let (events, dead) = letters.counts();
@@ -287,7 +287,7 @@ fn a_source_that_is_deleted_in_mid_run_ends_it_in_a_clear_state() {
     let cluster = Cluster::start();
     let letters = refused(&cluster, 50);
     correct(&cluster);
-    replay(&cluster, "cut", json!({"ratePerSecond": 5}));
+    replay(&cluster, "cut", &json!({"ratePerSecond": 5}));
     letters.until(&cluster, "some are replayed", |left| left < 48);
     cluster.ok(
         &["annotate", "evsrc", "sample", "events.mozdef.io/force-delete=all"],

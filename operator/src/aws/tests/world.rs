@@ -121,7 +121,7 @@ impl World {
             let token = create.token.clone();
             let before = self.cloud.taken.len();
             if self.cloud.create(create).is_ok() {
-                self.took(Verb::Create, token.unwrap_or_default());
+                self.took(Verb::Create, token.as_deref().unwrap_or_default());
                 self.count("create", before);
             }
         }
@@ -358,14 +358,14 @@ impl World {
         let before = self.cloud.taken.len();
         match self.ask_cloud(call) {
             Ok(()) => {
-                self.took(verb, token);
+                self.took(verb, &token);
                 self.count(verb.as_str(), before);
                 if fault == 3 { Err(away()) } else { Ok(()) }
             }
             Err(error) => {
                 let kind = sort(&error.code, &error.message);
                 if matches!(kind, Kind::TokenExists | Kind::NoUpdates) || kind.is_final().is_some() {
-                    self.took(verb, token);
+                    self.took(verb, &token);
                 }
                 Err(Refusal {
                     kind,
@@ -375,7 +375,7 @@ impl World {
         }
     }
 
-    fn took(&mut self, verb: Verb, token: String) {
+    fn took(&mut self, verb: Verb, token: &str) {
         if let Some((of, known, _, taken)) = &mut self.last
             && *of == verb
             && *known == token
