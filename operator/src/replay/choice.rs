@@ -144,7 +144,7 @@ mod tests {
         assert_eq!(word(&replay("a", 1, filter(".event.x")), &[]), "InvalidSpec");
         assert_eq!(word(&replay("a", 1, filter(".event.x == 1")), &[]), "run");
         let turned = |o: &mut Value| {
-            o["spec"]["select"] = json!({"since": "2026-01-02T00:00:00Z", "until": "2026-01-01T00:00:00Z"})
+            o["spec"]["select"] = json!({"since": "2026-01-02T00:00:00Z", "until": "2026-01-01T00:00:00Z"});
         };
         assert_eq!(word(&replay("a", 1, turned), &[]), "InvalidSpec");
         assert_eq!(

@@ -59,7 +59,7 @@ fn odd(object: &Value) -> Vec<Value> {
                     member,
                     &format!("{path}/{}", name.replace('~', "~0").replace('/', "~1")),
                     found,
-                )
+                );
             }),
             Value::Array(elements) => elements
                 .iter()
@@ -124,7 +124,7 @@ async fn each_state_has_the_health_that_argo_cd_must_show_and_actions_do_what_th
     // A generation nobody has looked at.
     cluster.stop_operator();
     cluster.apply("sample", |object| {
-        object["spec"]["transform"] = json!("nonsense(")
+        object["spec"]["transform"] = json!("nonsense(");
     });
     row(&cluster, "Progressing", "");
     cluster.start_operator();

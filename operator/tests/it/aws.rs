@@ -100,7 +100,7 @@ fn a_source_is_made_serves_is_changed_and_goes() {
 
     // What changes is changed; the stack stays the same.
     bed.apply("okta", |object| {
-        object["spec"]["runtime"]["aws"]["throttle"] = json!({"rate": 1, "burst": 2})
+        object["spec"]["runtime"]["aws"]["throttle"] = json!({"rate": 1, "burst": 2});
     });
     cluster.eventually("an update", || bed.count("UpdateStack") == 1);
     cluster.eventually("an update that is done", || {
@@ -118,7 +118,7 @@ fn a_source_is_made_serves_is_changed_and_goes() {
         });
     });
     bed.apply("okta", |object| {
-        object["spec"]["runtime"]["aws"]["reservedConcurrency"] = json!(900)
+        object["spec"]["runtime"]["aws"]["reservedConcurrency"] = json!(900);
     });
     let message = cluster.until("okta", "Stalled", "True", "UpdateFailed");
     assert!(
@@ -199,7 +199,7 @@ fn stack_name(namespace: &str, name: &str) -> String {
 fn an_account_nobody_knows_is_told() {
     let bed = Bed::start();
     bed.apply("okta", |object| {
-        object["spec"]["runtime"]["aws"]["account"] = json!("another")
+        object["spec"]["runtime"]["aws"]["account"] = json!("another");
     });
     let message = bed.cluster.until("okta", "Stalled", "True", "UnknownAccount");
     assert!(

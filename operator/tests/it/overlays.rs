@@ -254,7 +254,7 @@ fn each_field_that_overlays_may_not_set_is_refused_with_layer_and_path() {
             cluster
                 .condition("sample", "Accepted")
                 .is_some_and(|(_, reason, message)| {
-                    reason == "OverlayInvalid" && message.starts_with(&format!("{} (line 1", said))
+                    reason == "OverlayInvalid" && message.starts_with(&format!("{said} (line 1"))
                 })
         });
     }

@@ -161,7 +161,7 @@ fn try_letter(compiled: &Compiled, letter: &Letter) -> (Fares, Vec<String>) {
         |again: &&Letter| again.reason == letter.reason && places(&again.detail) == places(&letter.detail);
     let fares = match again.as_slice() {
         [] => Fares::Passes,
-        all if all.len() == prepared.len() && all.iter().all(|again| same(&again)) => Fares::FailsAsBefore,
+        all if all.len() == prepared.len() && all.iter().all(same) => Fares::FailsAsBefore,
         _ => Fares::FailsDifferently,
     };
     let detail = again.iter().flat_map(|again| {

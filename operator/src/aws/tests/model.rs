@@ -17,7 +17,7 @@ const CALM_LOOKS: u32 = 600;
 fn life(seed: u64) -> (Vec<String>, Vec<String>) {
     let mut world = World::new(seed);
     // Some lives are about leaving: nothing but messages, and nothing that fails.
-    let about_leaving = seed % 4 == 0;
+    let about_leaving = seed.is_multiple_of(4);
     // In some, AWS answers and every operation fails for something that may pass.
     let cursed = seed % 4 == 1;
     if !about_leaving && world.dice.one_in(10) {

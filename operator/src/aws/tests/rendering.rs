@@ -273,7 +273,7 @@ fn edited(dice: &mut Dice, source: &Wanted) -> Wanted {
     };
     wanted.function = FunctionSettings {
         architecture: [Architecture::X86, Architecture::Arm][usize::from(dice.one_in(2))],
-        reserved_concurrency: dice.one_in(2).then(|| 10),
+        reserved_concurrency: dice.one_in(2).then_some(10),
         package: Package {
             bucket: format!("bucket-{}", dice.roll(2)),
             key: format!("functions/{}.zip", dice.roll(1_000)),
