@@ -57,7 +57,7 @@ images: ## Build the images of operator and receiver, and hand them to the bed w
 
 .PHONY: e2e
 e2e: ## Sources in pods on a real node: the bed, which it starts; with MEF_E2E=1 and KUBECONFIG your cluster
-	$(if $(MEF_E2E),,env -u KUBECONFIG) MEF_E2E=1 cargo test --locked --package mef-e2e --test cluster -- --nocapture $(MEF_E2E_ONLY)
+	$(if $(MEF_E2E),,env -u KUBECONFIG) MEF_E2E=1 cargo test --locked --workspace --test cluster -- --nocapture $(MEF_E2E_ONLY)
 
 .PHONY: lint
 lint: $(TOOLS)/bin/cargo-deny ## Format, clippy with warnings as errors, generated files, bans, licences, sources
