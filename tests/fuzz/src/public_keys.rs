@@ -16,6 +16,8 @@ use serde_json::{Value, json};
 use crate::published::pair;
 use crate::requests::{PUBLIC_URL, Written, judge, key_ring, now, with_header};
 
+/// Bytes without a blank that a key has at least, and none of our sentences.
+const KEY_LENGTH: usize = 32;
 /// Stands in the list of signatures for the one that is right.
 const GOOD: &str = "{signature}";
 
@@ -72,14 +74,13 @@ pub fn target(data: &[u8]) {
     let _ = KeysFile::parse(data);
     for reader in &*READERS {
         let keys = key_ring(reader.uses(), data);
-        // What is told of a key never shows it.
+        // What is told of a key never shows it. A sentence of ours can be a key, but no sentence has words as long as keys.
         for problem in reader.check_keys(&keys) {
-            let shown = data.len() >= 16
-                && problem
-                    .to_string()
-                    .as_bytes()
-                    .windows(data.len())
-                    .any(|part| part == data);
+            let told = format!("{} {}", problem.message, problem.help.unwrap_or_default());
+            let mut pieces = data
+                .split(u8::is_ascii_whitespace)
+                .filter(|piece| piece.len() >= KEY_LENGTH);
+            let shown = pieces.any(|piece| told.as_bytes().windows(piece.len()).any(|part| part == piece));
             assert!(!shown, "the key is shown");
         }
     }
