@@ -79,10 +79,13 @@ pub struct Options {
     pub max_attempts: u32,
     /// How long the queue may take nothing before the replay breaks off.
     pub patience: Duration,
+    /// How long a letter is hidden from others while it is worked on, where the queue can hide it: longer than `patience`.
+    pub hold: Duration,
 }
 
 impl Options {
-    /// The defaults: everything, 1000 letters, 50 per second, at most 10 attempts, 30 seconds of patience.
+    /// The defaults: everything, 1000 letters, 50 per second, at most 10 attempts, 30 seconds of patience, letters
+    /// hidden for two minutes.
     #[must_use]
     pub fn new(uid: impl Into<String>, began: Timestamp) -> Self {
         Self {
@@ -96,6 +99,7 @@ impl Options {
             rate_per_second: NonZeroU32::new(50),
             max_attempts: 10,
             patience: Duration::from_secs(30),
+            hold: Duration::from_secs(120),
         }
     }
 }

@@ -1,12 +1,11 @@
 //! The loop of a replay: reads, selects, hands out work, and counts what came of it. A few letters are at work at once, so
 //! that a queue with a long way to it does not set the pace.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt;
-use mef_queue::{Delivery, Lane, Queue, QueueError};
+use mef_queue::{Delivery, Lane, QueueError};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -20,8 +19,6 @@ use super::{Became, Counts, Ended, Entry, Found, LeftAlone, Options, Plan, Repla
 const BATCH: usize = 32;
 /// Letters at work at once: what a crash may repeat.
 const AT_WORK: usize = 8;
-/// How long a letter is hidden from others while it is worked on.
-const HIDDEN: Duration = Duration::from_secs(120);
 /// How long one letter may take in the pipeline before its expression is interrupted and it is refused again.
 const LONGEST_PROCESSING: Duration = Duration::from_secs(5);
 
@@ -45,13 +42,13 @@ pub async fn run(
         },
         dry_run: options.dry_run,
         patience: options.patience,
+        hold: options.hold,
     };
     let mut replay = Replay {
         options,
         worker: Arc::new(worker),
         pace: pace(options),
         at_work: VecDeque::new(),
-        held: HashMap::new(),
         counts: options.done,
         marked: 0,
         report,
@@ -59,7 +56,7 @@ pub async fn run(
     let ended = replay.letters(stop).await;
     // Also after an error: what is at work is never cut off between sending and deleting.
     let settled = replay.settle_all().await;
-    replay.release().await;
+    // What a scan holds and nobody took becomes visible again.
     replay.worker.subject.queue.end_scan(Lane::Dead).await;
     let ended = ended.and_then(|ended| settled.map(|()| ended));
     let ended = ended.map_err(|error| error.at(replay.counts))?;
@@ -84,9 +81,7 @@ struct Replay<'a> {
     worker: Arc<Worker>,
     pace: Option<Interval>,
     /// In the order of the queue.
-    at_work: VecDeque<JoinHandle<Result<Worked, Broken>>>,
-    /// Handles of letters that a scan has taken hold of, by the queue's name of the message.
-    held: HashMap<String, String>,
+    at_work: VecDeque<JoinHandle<Result<Entry, Broken>>>,
     counts: Counts,
     /// Letters met that this replay has put here.
     marked: u64,
@@ -128,18 +123,10 @@ impl Replay<'_> {
         }
     }
 
+    // `&mut`: a shared reference over the wait would ask of `report` that it be shared too.
     async fn scan(&mut self, after: Option<String>) -> Result<Vec<Delivery>, ReplayError> {
-        let scanned = self
-            .worker
-            .subject
-            .queue
-            .scan(Lane::Dead, after, BATCH)
-            .await
-            .map_err(|error| self.broke_off(Broken::Queue(error)))?;
-        let held = scanned.iter().filter(|delivery| !delivery.handle.is_empty());
-        self.held
-            .extend(held.map(|delivery| (delivery.message_id.clone(), delivery.handle.clone())));
-        Ok(scanned)
+        let scanned = self.worker.subject.queue.scan(Lane::Dead, after, BATCH).await;
+        scanned.map_err(|error| self.broke_off(Broken::Queue(error)))
     }
 
     /// What a delivery is, where it is selected.
@@ -196,11 +183,8 @@ impl Replay<'_> {
         result
     }
 
-    fn settle(&mut self, done: Result<Worked, Broken>) -> Result<(), ReplayError> {
-        let Worked { entry, gone } = done.map_err(|broken| self.broke_off(broken))?;
-        if gone {
-            self.held.remove(&entry.message_id);
-        }
+    fn settle(&mut self, done: Result<Entry, Broken>) -> Result<(), ReplayError> {
+        let entry = done.map_err(|broken| self.broke_off(broken))?;
         self.counts.matched += 1;
         self.counts.skipped += u64::from(matches!(entry.plan, Plan::LeftAlone(_)));
         for became in &entry.became {
@@ -222,16 +206,6 @@ impl Replay<'_> {
         }
     }
 
-    /// Gives back what a scan has taken hold of. Best effort: it becomes visible by itself later.
-    async fn release(&mut self) {
-        let queue: &dyn Queue = &*self.worker.subject.queue;
-        futures::stream::iter(std::mem::take(&mut self.held).into_values())
-            .for_each_concurrent(AT_WORK, async |handle| {
-                let _ = queue.change_visibility(Lane::Dead, &handle, Duration::ZERO).await;
-            })
-            .await;
-    }
-
     /// A kill loses the counts that were not written down; what failed again is marked, and so can be counted anew.
     fn count_what_an_interruption_hid(&mut self) {
         let hidden = self.marked.saturating_sub(self.counts.failed_again);
@@ -242,7 +216,7 @@ impl Replay<'_> {
 }
 
 /// The next result in the order of the queue; for ever none where nothing is at work.
-async fn first(at_work: &mut VecDeque<JoinHandle<Result<Worked, Broken>>>) -> Result<Worked, Broken> {
+async fn first(at_work: &mut VecDeque<JoinHandle<Result<Entry, Broken>>>) -> Result<Entry, Broken> {
     let Some(handle) = at_work.front_mut() else {
         return std::future::pending().await;
     };
@@ -261,13 +235,6 @@ async fn tick(pace: &mut Option<Interval>) {
     }
 }
 
-/// What became of a letter.
-struct Worked {
-    entry: Entry,
-    /// It is no longer among the dead letters.
-    gone: bool,
-}
-
 /// Why no more can be done.
 enum Broken {
     Queue(QueueError),
@@ -280,32 +247,28 @@ struct Worker {
     rules: Rules,
     dry_run: bool,
     patience: Duration,
+    hold: Duration,
 }
 
 impl Worker {
-    async fn letter(self: Arc<Self>, message_id: String, found: Found) -> Result<Worked, Broken> {
+    async fn letter(self: Arc<Self>, message_id: String, found: Found) -> Result<Entry, Broken> {
         let (found, mut plan) = self.plan(found).await;
         let mut became = plan.would_become();
-        let mut gone = false;
         if !self.dry_run && !matches!(plan, Plan::LeftAlone(_)) {
             match self.carry_out(&message_id, &found, &plan).await? {
-                Ok(results) => {
-                    became = results;
-                    gone = true;
-                }
+                Ok(results) => became = results,
                 Err(why) => {
                     became = Vec::new();
                     plan = Plan::LeftAlone(why);
                 }
             }
         }
-        let entry = Entry {
+        Ok(Entry {
             message_id,
             found,
             plan,
             became,
-        };
-        Ok(Worked { entry, gone })
+        })
     }
 
     /// On a thread that may take its time and may panic.
@@ -332,7 +295,7 @@ impl Worker {
         plan: &Plan,
     ) -> Result<Result<Vec<Became>, LeftAlone>, Broken> {
         let queue = &*self.subject.queue;
-        let taken = queue.take(Lane::Dead, message_id, HIDDEN).await;
+        let taken = queue.take(Lane::Dead, message_id, self.hold).await;
         let Some(taken) = taken.map_err(Broken::Queue)? else {
             return Ok(Err(LeftAlone::Held));
         };

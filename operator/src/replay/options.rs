@@ -103,6 +103,7 @@ impl Options {
             rate_per_second: self.rate_per_second.filter(|_| !self.dry_run),
             max_attempts: self.max_attempts,
             patience: PATIENCE,
+            ..mef_replay::Options::new(String::new(), began)
         }
     }
 }
