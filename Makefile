@@ -23,7 +23,7 @@ build: ## Build the mef binary (target/debug/mef in the cache folder)
 
 .PHONY: test
 test: tools ## What a contributor runs: every test, on real parts
-	cargo test --locked --workspace --no-fail-fast
+	MEF_BUILT=1 cargo test --locked --workspace --no-fail-fast
 
 .PHONY: vectors
 vectors: ## The published signature vectors; MEF_VECTORS=<file>[:<file>] adds files of the same format
