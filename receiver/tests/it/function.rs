@@ -22,14 +22,14 @@ pub(crate) fn arn(name: &str) -> String {
     format!("arn:aws:secretsmanager:eu-central-1:000000000000:secret:{name}-AbCdEf")
 }
 
-/// Writes the definition of a source whose secrets are in AWS, as the package of its function holds it; the values by
-/// ARN come out.
+/// Writes the definition of a source whose secrets are in AWS, as the package of its function holds it. The values by ARN
+/// come out, and the definition.
 pub(crate) fn package(
     folder: &Path,
     source: &Source,
     keys: &KeyRing,
     name: &str,
-) -> BTreeMap<String, String> {
+) -> (BTreeMap<String, String>, Definition) {
     let mut definition = serde_json::to_value(source.definition()).expect("a definition is JSON");
     let mut values = BTreeMap::new();
     let entries = keys.all().iter().map(|key| {
@@ -44,8 +44,6 @@ pub(crate) fn package(
     if !entries.is_empty() {
         webhook["secrets"] = json!(entries);
     }
-    // What is written is what a function reads.
-    let _: Definition = serde_json::from_value(definition.clone()).expect("a definition");
     fs::write(folder.join("definition.json"), definition.to_string()).expect("a writable folder");
-    values
+    (values, serde_json::from_value(definition).expect("a definition"))
 }

@@ -201,12 +201,17 @@ impl Vector {
 
     /// `None` where the preset is not there yet.
     pub(crate) async fn case(&self) -> Option<Case> {
+        Some(self.serve(self.prepared()?).await)
+    }
+
+    /// A server for what was prepared of this vector.
+    pub(crate) async fn serve(&self, prepared: Prepared) -> Case {
         let Prepared {
             source,
             keys,
             now,
             request,
-        } = self.prepared()?;
+        } = prepared;
         let queue = Arc::new(TestQueue::new());
         let route = Route::new(source, Arc::new(keys), queue.clone());
         let clock = Arc::new(FixedClock::new(now));
@@ -216,11 +221,11 @@ impl Vector {
             ..CallSettings::default()
         };
         server.receiver.call_senders(&settings).expect("roots");
-        Some(Case {
+        Case {
             server,
             queue,
             request: bytes(&request),
-        })
+        }
     }
 }
 

@@ -78,12 +78,13 @@ impl Aws {
         self.state().refusal = refusal;
     }
 
-    /// What the queues of this prefix were given since the last look.
-    pub(crate) fn sent(&self, prefix: &str) -> Vec<Sent> {
+    /// What a source's two queues were given since the last look.
+    pub(crate) fn sent(&self, name: &str) -> Vec<Sent> {
+        let dead = format!("{name}-dlq");
         let mut state = self.state();
         let (taken, rest) = std::mem::take(&mut state.sent)
             .into_iter()
-            .partition(|sent| sent.queue.starts_with(prefix));
+            .partition(|sent| sent.queue == name || sent.queue == dead);
         state.sent = rest;
         taken
     }

@@ -2,8 +2,11 @@
 //! of the server that speaks HTTP itself.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use futures::StreamExt as _;
+use mef_pipeline::secret::{Key, KeyRing};
+use mef_pipeline::source::Source;
 use mef_queue::{Lane, Outgoing};
 use serde_json::Value;
 
@@ -79,14 +82,23 @@ async fn every_vector_has_the_same_answer_and_messages_behind_api_gateway() {
 }
 
 async fn run(vector: &Vector, number: usize, aws: &Aws) -> Came {
-    let (Some(case), Some(prepared)) = (vector.case().await, vector.prepared()) else {
+    let Some(mut prepared) = vector.prepared() else {
         return Came::Absent;
     };
-    let expected = case.ask().await;
-    let kept = Kept::of(&case.queue.kept(Lane::Events), &case.queue.kept(Lane::Dead));
+    // A text stands there for each use, also where it is no key for one: a function works with none that is none.
+    let verifier = prepared.source.verifier();
+    let usable = prepared.keys.all().iter().filter(|key| {
+        let alone = KeyRing::new(vec![Key::clone(key)]);
+        verifier.check_keys(&alone).is_empty()
+    });
+    let usable: Vec<Key> = usable.cloned().collect();
+    if !usable.is_empty() {
+        prepared.keys = KeyRing::new(usable);
+    }
     let name = format!("vector-{number}");
     let folder = tempfile::tempdir().expect("a folder");
-    for (arn, value) in package(folder.path(), &prepared.source, &prepared.keys, &name) {
+    let (values, definition) = package(folder.path(), &prepared.source, &prepared.keys, &name);
+    for (arn, value) in values {
         let current = Some(value.into_bytes());
         aws.keep(
             &arn,
@@ -96,10 +108,16 @@ async fn run(vector: &Vector, number: usize, aws: &Aws) -> Came {
             },
         );
     }
+    let (now, request) = (prepared.now, prepared.request.clone());
+    // The same definition on both sides.
+    prepared.source = Arc::new(Source::compile(definition).0.expect("it compiles"));
+    let case = vector.serve(prepared).await;
+    let expected = case.ask().await;
+    let kept = Kept::of(&case.queue.kept(Lane::Events), &case.queue.kept(Lane::Dead));
     std::fs::write(folder.path().join("keys.json"), vector.published()).expect("a writable folder");
-    let mut lambda = Lambda::start(folder.path(), aws, &name, Some(prepared.now)).await;
+    let mut lambda = Lambda::start(folder.path(), aws, &name, Some(now)).await;
     for way in WAYS {
-        let said = match lambda.invoke(event(&prepared.request, way)).await {
+        let said = match lambda.invoke(event(&request, way)).await {
             Said::Answer(said) => answer(way.0, &said),
             Said::Error(line, body) => return Came::Unlike(format!("{way:?}: {line} {body}")),
         };
