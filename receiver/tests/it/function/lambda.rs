@@ -40,7 +40,8 @@ impl Drop for Lambda {
 }
 
 impl Lambda {
-    /// Starts the package of a folder. Its queues are `<name>` and `<name>-dlq`; `at`: the time it believes it is.
+    /// Starts the package of a folder. Its queues are `<name>` and `<name>-dlq`; `at`: the time at which its clock
+    /// stands.
     pub(crate) async fn start(folder: &Path, aws: &Aws, name: &str, at: Option<Timestamp>) -> Self {
         let queue = format!("{}/000000000000/{name}", aws.url);
         Self::start_with(folder, &aws.url, [queue.clone(), format!("{queue}-dlq")], at).await
@@ -76,7 +77,7 @@ impl Lambda {
             );
             command
                 .env("LD_PRELOAD", FAKETIME)
-                .env("FAKETIME", at.strftime("@%Y-%m-%d %H:%M:%S").to_string())
+                .env("FAKETIME", at.strftime("%Y-%m-%d %H:%M:%S").to_string())
                 .env("TZ", "UTC")
                 .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
         }
