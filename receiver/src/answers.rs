@@ -136,6 +136,12 @@ fn acknowledged(ack: &Ack) -> Response<Body> {
     }
 }
 
+/// Something that is no request: its method or its target is none.
+#[cfg(feature = "lambda")]
+pub(crate) fn no_request() -> Response<Body> {
+    empty(StatusCode::BAD_REQUEST)
+}
+
 /// More headers than the edge reads.
 #[cfg(feature = "lambda")]
 pub(crate) fn headers_too_large() -> Response<Body> {

@@ -131,7 +131,7 @@ impl Told {
         let mark = if self.query.is_empty() { "" } else { "?" };
         let uri = format!("{}{mark}{}", self.path, self.query).parse();
         let (Ok(method), Ok(uri)) = (Method::from_bytes(self.method.as_bytes()), uri) else {
-            return Err(answers::not_found());
+            return Err(answers::no_request());
         };
         let mut headers = HeaderMap::with_capacity(self.headers.len());
         for (name, value) in &self.headers {
