@@ -149,9 +149,11 @@ fn object(piece: &Piece, value: &Value) -> Option<Value> {
 
 fn server() -> Result<ApiServer, String> {
     let server = ApiServer::start()?;
-    let path = repository().join("crds");
-    let applied = server.kubectl(&["apply", "--server-side", "-f", path.to_str().unwrap()], "");
-    assert!(applied.succeeded, "{}", applied.stderr);
+    for kind in ["eventsources", "eventreplays"] {
+        let path = repository().join(format!("crds/{kind}.events.mozdef.io.yaml"));
+        let applied = server.kubectl(&["apply", "--server-side", "-f", path.to_str().unwrap()], "");
+        assert!(applied.succeeded, "{}", applied.stderr);
+    }
     let there = server.kubectl(
         &[
             "wait",
