@@ -140,7 +140,7 @@ fn other_kinds_are_skipped_with_a_word() {
     assert_eq!(
         texts,
         [
-            "file.yaml:2:1: warning: kind: Deployment (apps/v1) is skipped\n  help: only EventSource, ConfigMap and Secret are read"
+            "file.yaml:2:1: warning: kind: Deployment (apps/v1) is skipped\n  help: only EventSource, EventReplay, ConfigMap and Secret are read"
         ]
     );
 }

@@ -53,6 +53,8 @@ fn every_example_does_what_its_samples_say() {
         }
         let mut files = Vec::new();
         yaml_files(&example, &mut files);
+        // What runs `mef check` is no input of it.
+        files.retain(|file| !file.components().any(|part| part.as_os_str() == ".github"));
         files.sort();
         let texts: Vec<SourceText> = files
             .into_iter()
