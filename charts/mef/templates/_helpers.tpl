@@ -39,8 +39,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{/* What the operator does in a namespace. Every verb is used; a test runs the operator with these alone. */}}
 {{- define "mef.rules" -}}
 - apiGroups: [events.mozdef.io]
+  # A replay gets its source.
   resources: [eventsources]
-  verbs: [list, watch, patch]
+  verbs: [get, list, watch, patch]
 - apiGroups: [events.mozdef.io]
   resources: [eventsources/status]
   verbs: [patch]
