@@ -30,9 +30,6 @@ fn process(id: u32, signal: &str) {
 /// The watches go on from what the restarted server has forgotten, and are answered 410.
 #[test]
 fn an_api_server_that_was_away_and_forgot_everything_hides_no_change() {
-    if crate::does_not_hold_yet() {
-        return;
-    }
     let cluster = Cluster::start_on(own_api_server(), json!({}));
     cluster.ready("sample", |_| {});
     process(cluster.operator_id(), "-STOP");

@@ -196,9 +196,6 @@ async fn come_to_rest(cluster: &Cluster, client: &Client) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_edited_and_deleted_at_random_ends_as_if_nobody_had_been_there() {
-    if crate::does_not_hold_yet() {
-        return;
-    }
     let seconds = if std::env::var_os("MEF_SOAK").is_some() {
         120
     } else {

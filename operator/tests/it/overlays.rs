@@ -58,9 +58,6 @@ fn ready(cluster: &Cluster) {
 
 #[test]
 fn three_layers_become_one_definition_and_a_change_of_one_alone_rolls_out() {
-    if crate::does_not_hold_yet() {
-        return;
-    }
     let cluster = Cluster::start();
     put(
         &cluster,
@@ -118,9 +115,6 @@ fn three_layers_become_one_definition_and_a_change_of_one_alone_rolls_out() {
 
 #[test]
 fn a_bad_overlay_is_told_what_served_stays_and_its_fix_alone_is_enough() {
-    if crate::does_not_hold_yet() {
-        return;
-    }
     let mut cluster = Cluster::start();
     let good = "mozdef: {severity: NOTICE}\n";
     put(&cluster, "one", "overlay.yaml", good);
@@ -329,9 +323,6 @@ fn a_recorded_dead_letter_that_is_not_usable_keeps_the_definition_back() {
 
 #[test]
 fn samples_that_take_too_long_keep_the_definition_back_and_the_operator_goes_on() {
-    if crate::does_not_hold_yet() {
-        return;
-    }
     let cluster = Cluster::start();
     // VRL has no endless loops, so a list is walked again for each of its elements.
     let elements: Vec<String> = (0..4_000).map(|number| number.to_string()).collect();

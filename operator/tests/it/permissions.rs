@@ -146,9 +146,6 @@ fn go_through_all(cluster: &Cluster) {
 
 #[test]
 fn every_verb_the_chart_grants_is_used_and_none_is_missing() {
-    if crate::does_not_hold_yet() {
-        return;
-    }
     let api = own_api_server();
     let applied = api.kubectl(&["apply", "-f", "-"], &gateway_api());
     assert!(applied.succeeded, "{}", applied.stderr);

@@ -114,9 +114,6 @@ fn foreseen(plan: &Value) -> BTreeSet<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn for_every_edit_the_plan_is_what_the_operator_then_does() {
-    if crate::does_not_hold_yet() {
-        return;
-    }
     let table = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/plan.yaml");
     let edits: Vec<Edit> = serde_yaml::from_str(&std::fs::read_to_string(table).unwrap()).unwrap();
     let cluster = Cluster::start();
