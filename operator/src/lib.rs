@@ -12,6 +12,7 @@ pub mod config;
 pub mod context;
 pub mod depths;
 pub mod events;
+mod own_pace;
 pub mod probes;
 pub mod reads;
 pub mod replay;

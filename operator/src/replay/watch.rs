@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Shared, id, reconcile};
 use crate::context::Context;
+use crate::own_pace::OwnPace;
 
 /// Collects changes that come together.
 const DEBOUNCE: Duration = Duration::from_millis(100);
@@ -38,6 +39,7 @@ pub async fn run(context: Arc<Context>, namespace: Option<String>, shutdown: Can
     let stop = shutdown.clone();
     let controller = Controller::for_stream(own, reader.clone())
         .with_config(config)
+        .trigger_backoff(OwnPace)
         .graceful_shutdown_on(async move { stop.cancelled().await });
     let shared = Arc::new(Shared {
         context: context.clone(),

@@ -23,6 +23,7 @@ use super::desired::{MANAGED_BY, SOURCE_LABEL};
 use super::{Error, reconcile};
 use crate::context::Context;
 use crate::depths::Calls;
+use crate::own_pace::OwnPace;
 use crate::reads::Reads;
 
 /// Collects the changes that one apply makes.
@@ -62,6 +63,7 @@ pub async fn run(
     let (calls, called) = channel(CALLS);
     let controller = Controller::for_stream(own, reader.clone())
         .with_config(config)
+        .trigger_backoff(OwnPace)
         .owns_stream(children::<Deployment>(&client, namespace.as_deref()))
         .owns_stream(metadata::<ControllerRevision>(&client, namespace.as_deref()))
         .owns_stream(metadata::<Service>(&client, namespace.as_deref()))
