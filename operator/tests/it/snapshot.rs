@@ -45,9 +45,16 @@ impl Snapshot {
         }
     }
 
-    /// Only what serves now, without how it came to that: old definitions, generations.
+    /// Only what serves now, without how it came to that: old definitions, generations. A definition that serves no more
+    /// and whose label somebody took off is theirs; it goes with the source, its owner.
     pub(crate) fn without_history(mut self) -> Self {
-        self.0.retain(|name, _| !name.contains("DIGEST"));
+        let taken_away = |name: &str, object: &Value| {
+            name.starts_with("ConfigMap")
+                && !name.contains("SERVING")
+                && object["metadata"]["labels"]["events.mozdef.io/source"].is_null()
+        };
+        self.0
+            .retain(|name, object| !name.contains("DIGEST") && !taken_away(name, object));
         self.0.values_mut().for_each(|object| {
             remove(
                 object,
