@@ -138,6 +138,9 @@ pub enum QueueError {
     /// The handle's time is over, or it never was one.
     #[error("receipt handle {0:?} is no longer valid: the message became visible again or was deleted")]
     StaleHandle(String),
+    /// Nothing more can be received before messages that are in flight are deleted or visible again.
+    #[error("too many messages of this queue are in flight: {0}")]
+    OverLimit(String),
     /// Not now.
     #[error("the queue cannot be used now: {0}")]
     Unavailable(String),
@@ -194,6 +197,7 @@ pub trait Queue: Send + Sync {
     async fn end_scan(&self, _lane: Lane) {}
 
     /// Receives one message by its id and hides it for `visibility`. None where it is deleted or somebody else holds it.
+    /// A backend that cannot peek takes what its scan holds, and says no body and no attributes: the scan has.
     async fn take(
         &self,
         lane: Lane,

@@ -61,6 +61,8 @@ pub struct ScanSettings {
     pub empty_looks: u32,
     /// How long messages are hidden; half of it passes between two extensions, which go on while the scan holds them.
     pub hold: Duration,
+    /// Messages of a queue that SQS lets be in flight: about 120,000 (SQS quotas), more where AWS has granted it.
+    pub in_flight: u64,
 }
 
 impl Default for ScanSettings {
@@ -69,6 +71,7 @@ impl Default for ScanSettings {
             wait: Duration::from_secs(2),
             empty_looks: 3,
             hold: Duration::from_secs(600),
+            in_flight: 120_000,
         }
     }
 }

@@ -180,6 +180,8 @@ pub enum Ended {
     Exhausted,
     /// [`Options::limit`] is reached; there may be more.
     Limit,
+    /// The queue hands out no more before messages in flight are deleted or visible again; there are more.
+    OverLimit,
     /// It was asked to stop.
     Stopped,
 }

@@ -97,7 +97,14 @@ impl Replay<'_> {
             if matched >= self.options.limit {
                 return Ok(Ended::Limit);
             }
-            let batch = self.scan(after.take()).await?;
+            let batch = match self.scan(after.take()).await {
+                Ok(batch) => batch,
+                Err(QueueError::OverLimit(why)) => {
+                    tracing::warn!(why, "a replay ends before the last letter");
+                    return Ok(Ended::OverLimit);
+                }
+                Err(error) => return Err(self.broke_off(Broken::Queue(error))),
+            };
             let Some(last) = batch.last() else {
                 return Ok(Ended::Exhausted);
             };
@@ -124,9 +131,8 @@ impl Replay<'_> {
     }
 
     // `&mut`: a shared reference over the wait would ask of `report` that it be shared too.
-    async fn scan(&mut self, after: Option<String>) -> Result<Vec<Delivery>, ReplayError> {
-        let scanned = self.worker.subject.queue.scan(Lane::Dead, after, BATCH).await;
-        scanned.map_err(|error| self.broke_off(Broken::Queue(error)))
+    async fn scan(&mut self, after: Option<String>) -> Result<Vec<Delivery>, QueueError> {
+        self.worker.subject.queue.scan(Lane::Dead, after, BATCH).await
     }
 
     /// What a delivery is, where it is selected.

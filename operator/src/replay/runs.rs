@@ -259,6 +259,14 @@ fn ended(object: &EventReplay, result: Result<Report, ReplayError>) -> Phase {
                     sentence(object, &counts)
                 ),
             ),
+            Ended::OverLimit => Phase::Complete(
+                Reason::LimitReached,
+                format!(
+                    "{}; SQS hands out no more, as too many of its messages are in flight; there are more: select \
+                     fewer, or run another replay",
+                    sentence(object, &counts)
+                ),
+            ),
             Ended::Stopped if object.spec.suspend => Phase::Suspended,
             Ended::Stopped => Phase::Waiting(
                 Reason::Running,

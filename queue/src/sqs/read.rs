@@ -58,9 +58,7 @@ impl SqsQueue {
         let output = call.send().await.map_err(|error| {
             let over = error.as_service_error().is_some_and(|said| said.is_over_limit());
             match of_read(&error, None) {
-                QueueError::Unavailable(why) if over => {
-                    QueueError::Unavailable(format!("{OVER_LIMIT}: {why}"))
-                }
+                QueueError::Unavailable(why) if over => QueueError::OverLimit(why),
                 other => other,
             }
         })?;
@@ -130,9 +128,6 @@ impl SqsQueue {
         })
     }
 }
-
-/// How the error of too many messages in flight begins.
-pub(super) const OVER_LIMIT: &str = "too many messages of this queue are in flight";
 
 /// A message without id or handle cannot be worked on, and SQS gives none such.
 fn delivery(message: Message) -> Option<Delivery> {

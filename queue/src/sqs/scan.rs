@@ -4,17 +4,24 @@
 //! scan sees each message once, and comes to an end. When it ends, what nobody took becomes visible again. When the process
 //! dies, that happens by itself once the hold is over.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::ChangeMessageVisibilityBatchRequestEntry;
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
+use jiff::Timestamp;
+use ring::digest::{SHA256, digest};
 use tokio::task::AbortHandle;
 
-use super::read::{MOST, OVER_LIMIT};
+use super::read::MOST;
 use super::{ScanSettings, SqsQueue};
 use crate::{Delivery, Lane, QueueError};
+
+/// Calls at once that change what is held.
+const CHANGES_AT_ONCE: usize = 8;
 
 /// The scans of a queue: one per lane at a time.
 pub(super) struct Scans {
@@ -30,13 +37,29 @@ struct Scan {
 
 #[derive(Default)]
 struct State {
-    /// What is held: by the message's id, as it was received last.
-    held: HashMap<String, Delivery>,
+    /// What is held, as it was received last. Without bodies: SQS lets 120,000 messages be in flight, of a megabyte each.
+    held: HashMap<Key, Held>,
     /// What was handed out, held or not: a message that comes a second time is no second message.
-    seen: HashSet<String>,
+    seen: HashSet<Key>,
     /// Looks in a row that found nothing.
     empty_looks: u32,
     extender: Option<Extender>,
+}
+
+/// A message by its id, in little space: a scan of a million messages remembers each.
+type Key = [u8; 16];
+
+fn key(message_id: &str) -> Key {
+    let mut key = [0; 16];
+    key.copy_from_slice(&digest(&SHA256, message_id.as_bytes()).as_ref()[..16]);
+    key
+}
+
+/// A message that is held.
+struct Held {
+    handle: String,
+    receive_count: u32,
+    sent_at: Timestamp,
 }
 
 /// Extends what is held, until it is dropped.
@@ -76,9 +99,15 @@ impl State {
     fn note(&mut self, received: Vec<Delivery>) -> Vec<Delivery> {
         let mut new = Vec::new();
         for delivery in received {
+            let key = key(&delivery.message_id);
+            let held = Held {
+                handle: delivery.handle.clone(),
+                receive_count: delivery.receive_count,
+                sent_at: delivery.sent_at,
+            };
             // The newest handle is the valid one.
-            self.held.insert(delivery.message_id.clone(), delivery.clone());
-            if self.seen.insert(delivery.message_id.clone()) {
+            self.held.insert(key, held);
+            if self.seen.insert(key) {
                 new.push(delivery);
             }
         }
@@ -103,6 +132,7 @@ impl SqsQueue {
             wait,
             empty_looks,
             hold,
+            in_flight: _,
         } = self.scans.settings;
         if anew {
             self.give_back(lane).await;
@@ -122,13 +152,6 @@ impl SqsQueue {
                     }
                     found.extend(new);
                 }
-                Err(QueueError::Unavailable(why)) if why.starts_with(OVER_LIMIT) => {
-                    tracing::warn!(
-                        why,
-                        "the scan of a queue ends early; run it again when consumers have deleted what they hold"
-                    );
-                    scan.state().empty_looks = empty_looks;
-                }
                 Err(_) if !found.is_empty() => break,
                 Err(error) => {
                     self.give_back(lane).await;
@@ -137,9 +160,29 @@ impl SqsQueue {
             }
         }
         if found.is_empty() {
+            let full = self.is_full(lane).await;
             self.give_back(lane).await;
+            if full {
+                return Err(QueueError::OverLimit(
+                    "SQS hands out no more, and there are more".to_owned(),
+                ));
+            }
         }
         Ok(found)
+    }
+
+    /// Whether a scan found nothing because so much is in flight: SQS says that to a look without waiting only, and to one
+    /// that waits it gives nothing (API reference, `ReceiveMessage`).
+    async fn is_full(&self, lane: Lane) -> bool {
+        let most = self.scans.settings.in_flight;
+        let held = self.scans.of(lane).state().held.len() as u64;
+        // Whoever holds little is not why, and spares the question.
+        if held < most / 10 {
+            return false;
+        }
+        // The limit and the counts are approximate, both by SQS's own word.
+        let depth = self.measure(lane).await.unwrap_or_default();
+        depth.ready > 0 && depth.in_flight >= most - most / 50
     }
 
     /// Out of the scan and hidden for `visibility` from now.
@@ -149,16 +192,22 @@ impl SqsQueue {
         message_id: &str,
         visibility: Duration,
     ) -> Result<Option<Delivery>, QueueError> {
-        let Some(delivery) = self.scans.of(lane).state().held.remove(message_id) else {
+        let Some(held) = self.scans.of(lane).state().held.remove(&key(message_id)) else {
             return Ok(None);
         };
-        match self.hide(lane, &delivery.handle, visibility).await {
-            Ok(()) => Ok(Some(delivery)),
+        match self.hide(lane, &held.handle, visibility).await {
+            Ok(()) => Ok(Some(Delivery {
+                message_id: message_id.to_owned(),
+                handle: held.handle,
+                body: Vec::new(),
+                attributes: BTreeMap::new(),
+                receive_count: held.receive_count,
+                sent_at: held.sent_at,
+            })),
             // Its time was over, and somebody else has it now.
             Err(QueueError::StaleHandle(_)) => Ok(None),
             Err(error) => {
-                let mut state = self.scans.of(lane).state();
-                state.held.insert(delivery.message_id.clone(), delivery);
+                self.scans.of(lane).state().held.insert(key(message_id), held);
                 Err(error)
             }
         }
@@ -168,7 +217,7 @@ impl SqsQueue {
     pub(super) async fn give_back(&self, lane: Lane) {
         let state = std::mem::take(&mut *self.scans.of(lane).state());
         drop(state.extender);
-        let held: Vec<Delivery> = state.held.into_values().collect();
+        let held: Vec<String> = state.held.into_values().map(|held| held.handle).collect();
         change(&self.connection.reader, self.urls.of(lane), &held, Duration::ZERO).await;
     }
 
@@ -187,9 +236,9 @@ impl SqsQueue {
                 let Some(shared) = shared.upgrade() else {
                     return;
                 };
-                let held: Vec<Delivery> = {
+                let held: Vec<String> = {
                     let state = shared.lock().unwrap_or_else(PoisonError::into_inner);
-                    state.held.values().cloned().collect()
+                    state.held.values().map(|held| held.handle.clone()).collect()
                 };
                 drop(shared);
                 change(&client, &url, &held, hold).await;
@@ -200,26 +249,35 @@ impl SqsQueue {
 }
 
 /// Best effort: what is not changed becomes visible by itself when its hold is over.
-async fn change(client: &Client, url: &str, held: &[Delivery], visibility: Duration) {
+async fn change(client: &Client, url: &str, held: &[String], visibility: Duration) {
+    let mut calls = FuturesUnordered::new();
     for some in held.chunks(MOST) {
-        let entries = some.iter().enumerate().filter_map(|(number, delivery)| {
-            ChangeMessageVisibilityBatchRequestEntry::builder()
-                .id(number.to_string())
-                .receipt_handle(&delivery.handle)
-                .visibility_timeout(i32::try_from(visibility.as_secs()).unwrap_or(i32::MAX))
-                .build()
-                .ok()
-        });
-        let call = client
-            .change_message_visibility_batch()
-            .queue_url(url)
-            .set_entries(Some(entries.collect()));
-        if let Err(error) = call.send().await {
-            tracing::warn!(
-                why = %super::errors::of_read(&error, None),
-                messages = some.len(),
-                "the hold on messages could not be changed"
-            );
+        if calls.len() == CHANGES_AT_ONCE {
+            calls.next().await;
         }
+        calls.push(change_some(client, url, some, visibility));
+    }
+    while calls.next().await.is_some() {}
+}
+
+async fn change_some(client: &Client, url: &str, some: &[String], visibility: Duration) {
+    let entries = some.iter().enumerate().filter_map(|(number, handle)| {
+        ChangeMessageVisibilityBatchRequestEntry::builder()
+            .id(number.to_string())
+            .receipt_handle(handle)
+            .visibility_timeout(i32::try_from(visibility.as_secs()).unwrap_or(i32::MAX))
+            .build()
+            .ok()
+    });
+    let call = client
+        .change_message_visibility_batch()
+        .queue_url(url)
+        .set_entries(Some(entries.collect()));
+    if let Err(error) = call.send().await {
+        tracing::warn!(
+            why = %super::errors::of_read(&error, None),
+            messages = some.len(),
+            "the hold on messages could not be changed"
+        );
     }
 }

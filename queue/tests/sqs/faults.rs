@@ -140,14 +140,13 @@ fn received(ids: &[&str]) -> Reply {
 
 #[tokio::test]
 async fn a_scan_ends_politely_when_too_many_messages_are_in_flight() {
-    let wire = Wire::start(vec![received(&["a", "b"]), error(403, "OverLimit")]).await;
+    let over = || error(403, "OverLimit");
+    let wire = Wire::start(vec![received(&["a", "b"]), over(), over()]).await;
     let queue = queue(&wire);
     let found = queue.scan(Lane::Dead, None, 10).await.unwrap();
     assert_eq!(found.len(), 2);
-    assert_eq!(
-        queue.scan(Lane::Dead, Some("b".to_owned()), 10).await.unwrap(),
-        []
-    );
+    let ended = queue.scan(Lane::Dead, Some("b".to_owned()), 10).await;
+    assert!(matches!(ended, Err(QueueError::OverLimit(_))), "{ended:?}");
     let asked = wire.asked();
     let last = asked.last().expect("a call");
     assert_eq!(last.action, "ChangeMessageVisibilityBatch");
@@ -157,6 +156,33 @@ async fn a_scan_ends_politely_when_too_many_messages_are_in_flight() {
         "{last:?}"
     );
     assert_eq!(entries.len(), 2);
+}
+
+#[tokio::test]
+async fn a_look_that_finds_nothing_is_not_the_end_of_a_scan() {
+    let wire = Wire::start(vec![
+        received(&[]),
+        received(&["a"]),
+        received(&[]),
+        received(&[]),
+        received(&["b"]),
+        received(&[]),
+        received(&[]),
+        received(&[]),
+        received(&["never asked for"]),
+    ])
+    .await;
+    let queue = queue(&wire);
+    let mut found = Vec::new();
+    loop {
+        let after = found.last().cloned();
+        let more = queue.scan(Lane::Dead, after, 10).await.unwrap();
+        if more.is_empty() {
+            break;
+        }
+        found.extend(more.into_iter().map(|delivery| delivery.message_id));
+    }
+    assert_eq!(found, ["a", "b"]);
 }
 
 #[tokio::test]

@@ -19,6 +19,7 @@ pub(crate) const QUICK: ScanSettings = ScanSettings {
     wait: Duration::from_secs(1),
     empty_looks: 2,
     hold: MINUTE,
+    in_flight: 120_000,
 };
 
 pub(crate) struct Bench {

@@ -8,6 +8,9 @@
 )]
 
 mod bed;
+mod child;
+mod crowd;
+mod jetstream;
 mod kill;
 #[path = "../../../tests/bed/nats/server.rs"]
 mod nats_server;
@@ -15,6 +18,6 @@ mod nats_server;
 #[allow(dead_code, reason = "others use the rest of it")]
 mod ministack;
 mod replay;
+mod odd_sqs;
 mod scenario;
-mod sqs;
 mod support;

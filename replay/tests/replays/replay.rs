@@ -566,6 +566,19 @@ async fn the_preview_names_pointers_and_no_value() {
     assert!(!format!("{previews:?}").contains("hunter"));
 }
 
+#[tokio::test]
+async fn a_schema_that_demands_what_the_transform_adds_refuses_the_letter_again_and_says_what() {
+    let bench = Bench::refused(&[json!({"id": 1})]).await;
+    // The schema judges what the sender sent, before the transform.
+    let recipe = Recipe::requiring("added").transform(".added = true");
+    let (report, _) = bench.run(&recipe, fast("too-early")).await;
+    assert_eq!(report.counts, counts(1, 1, 0, 1, 0));
+    let letter = bench.letters().await.remove(0);
+    assert_eq!((letter.reason, letter.attempts), (DeadReason::Schema, 2));
+    assert!(letter.detail[0].message.contains("added"), "{:?}", letter.detail);
+    assert!(bench.all(Lane::Events).await.is_empty());
+}
+
 /// A text that no compression makes shorter.
 fn noise(bytes: usize) -> String {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;

@@ -138,9 +138,17 @@ fn of_letter(letter: &Letter) -> Outgoing {
     }
 }
 
-/// Everything of a lane, by peeking.
+/// Everything of a lane, by a look at it.
 pub(crate) async fn all(queue: &dyn Queue, lane: Lane) -> Vec<Delivery> {
-    queue.scan(lane, None, 100_000).await.expect("a queue")
+    let mut all: Vec<Delivery> = Vec::new();
+    loop {
+        let after = all.last().map(|last| last.message_id.clone());
+        let more = queue.scan(lane, after, 100_000).await.expect("a queue");
+        if more.is_empty() {
+            return all;
+        }
+        all.extend(more);
+    }
 }
 
 pub(crate) fn event_id(delivery: &Delivery) -> String {
