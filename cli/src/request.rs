@@ -133,6 +133,7 @@ impl Parts {
             headers: self.headers,
             body: self.body,
             peer: None,
+            trace: None,
             client_certificate: None,
             at: now,
             request_id: "explain".to_owned(),

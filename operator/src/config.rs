@@ -38,6 +38,9 @@ pub struct Config {
     /// Who may talk to receivers. Absent: no NetworkPolicy is made.
     #[serde(default)]
     pub network: Option<Network>,
+    /// Where traces go. Absent: nobody takes any.
+    #[serde(default)]
+    pub traces: Option<Traces>,
     /// Bounds on its own work.
     #[serde(default)]
     pub limits: Limits,
@@ -112,6 +115,55 @@ pub struct Network {
     /// Who may read metrics.
     #[serde(default)]
     pub metrics_from: Vec<NetworkPolicyPeer>,
+}
+
+/// The OpenTelemetry collector that receivers send traces to. The operator's own is told by its environment.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Traces {
+    /// The collector's address for OTLP over HTTP, as `http://collector.observability.svc:4318`.
+    pub endpoint: String,
+    /// How many of a thousand requests are traced; absent: all of them.
+    #[serde(default)]
+    pub per_thousand: Option<u16>,
+    /// Where receivers find it, for their NetworkPolicy.
+    #[serde(default)]
+    pub egress: Vec<NetworkPolicyPeer>,
+}
+
+impl Traces {
+    /// The endpoint's port.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        let uri: Option<http::Uri> = self.endpoint.parse().ok();
+        let tls = self.endpoint.starts_with("https:");
+        uri.and_then(|uri| uri.port_u16())
+            .unwrap_or(if tls { 443 } else { 80 })
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let uri: Option<http::Uri> = self.endpoint.parse().ok();
+        let usable = uri.is_some_and(|uri| {
+            matches!(uri.scheme_str(), Some("http" | "https"))
+                && uri.host().is_some_and(|host| !host.is_empty())
+        });
+        if self.endpoint.contains('@') {
+            return Err(
+                "traces.endpoint holds a user; it stands in every receiver's Deployment for all to read"
+                    .to_owned(),
+            );
+        }
+        if !usable {
+            return Err(format!(
+                "traces.endpoint is {:?}; give the collector's address for OTLP over HTTP, as http://collector:4318",
+                self.endpoint
+            ));
+        }
+        match self.per_thousand {
+            Some(more) if more > 1000 => Err(format!("traces.perThousand is {more}; it must be 0 to 1000")),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Bounds on its own work.
@@ -217,6 +269,9 @@ impl Config {
         for (name, account) in &self.aws_accounts {
             account.check(name)?;
         }
+        if let Some(traces) = &self.traces {
+            traces.check()?;
+        }
         for (name, cluster) in &self.nats_clusters {
             if !(1..=5).contains(&cluster.replicas) {
                 let replicas = cluster.replicas;
@@ -287,5 +342,25 @@ mod tests {
             "{error}"
         );
         assert!(read("receiver: {image: a}\nclusterId: eu-1.prod").is_ok());
+        for (traces, said) in [
+            (
+                "{endpoint: 'collector:4318'}",
+                "traces.endpoint is \"collector:4318\"",
+            ),
+            (
+                "{endpoint: 'http://a:hunter2@c:4318'}",
+                "traces.endpoint holds a user",
+            ),
+            (
+                "{endpoint: 'http://c:4318', perThousand: 1001}",
+                "traces.perThousand is 1001",
+            ),
+        ] {
+            let error = read(&format!("receiver: {{image: a}}\ntraces: {traces}")).unwrap_err();
+            let error = error.to_string();
+            assert!(error.contains(said) && !error.contains("hunter2"), "{error}");
+        }
+        let config = read("receiver: {image: a}\ntraces: {endpoint: 'https://c/otlp'}").unwrap();
+        assert_eq!(config.traces.unwrap().port(), 443);
     }
 }

@@ -15,6 +15,7 @@ use mef_operator::context::Context;
 use mef_operator::probes::{Admin, Metrics, Readiness, router};
 use mef_operator::start::Start;
 use mef_operator::{depths, replay, source};
+use mef_telemetry::Traces;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
@@ -40,14 +41,8 @@ struct Args {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let args = Args::parse();
-    tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_current_span(false)
-        .with_span_list(false)
-        .with_env_filter(EnvFilter::try_new(&args.log).context("--log")?)
-        .with_writer(std::io::stderr)
-        .init();
+    let traces = Traces::start("mef-operator")?;
+    mef_telemetry::log(EnvFilter::try_new(&args.log).context("--log")?, Some(&traces));
     let config = Config::read(&args.config)?;
     let client = Client::try_default().await.context("no way to the API server")?;
     let metrics = Arc::new(Metrics::default());
@@ -73,6 +68,7 @@ async fn main() -> anyhow::Result<()> {
         let context = Context::new(client, config, cluster, metrics);
         run(context, readiness, shutdown).await;
     }
+    traces.end().await;
     Ok(())
 }
 

@@ -33,6 +33,8 @@ use crate::aws::place::place;
 use crate::backoff::spread;
 use crate::context::Context;
 use look::Reach;
+use tracing::Instrument as _;
+use tracing::field::Empty;
 pub use watch::run;
 
 /// Between two looks while pods come up. Their Deployment's status wakes it too.
@@ -60,7 +62,14 @@ pub enum Error {
 pub async fn reconcile(object: Arc<EventSource>, context: Arc<Context>) -> Result<Action, Error> {
     let timer = context.metrics.begin();
     let id = id(&object);
-    let result = Box::pin(decide(&object, &context)).await;
+    let span = tracing::info_span!(
+        "look",
+        source = id,
+        generation = object.metadata.generation,
+        trace_id = Empty
+    );
+    mef_telemetry::name_trace(&span);
+    let result = Box::pin(decide(&object, &context)).instrument(span).await;
     timer.end(result.as_ref().map(|_| ()));
     if result.is_ok() {
         context.back_off.reset(&id);

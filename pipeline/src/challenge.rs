@@ -66,6 +66,13 @@ enum Piece {
 }
 
 impl Challenges {
+    /// Whether one of them asks for a call.
+    #[must_use]
+    pub fn ask_for_calls(&self) -> bool {
+        let mut acts = self.challenges.iter().map(|handshake| &handshake.act);
+        acts.any(|act| matches!(act, Some(Act::Get { .. })))
+    }
+
     /// The values that an `allowlist` guard accepts. Without them such a guard accepts nothing.
     #[must_use]
     pub fn allowing(mut self, values: Vec<String>) -> Self {

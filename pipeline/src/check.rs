@@ -286,6 +286,7 @@ impl Run<'_> {
             headers: request.headers.into_iter().collect(),
             body: request.body,
             peer: None,
+            trace: None,
             client_certificate: None,
             at: self.now,
             request_id,

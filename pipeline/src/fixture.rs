@@ -79,6 +79,7 @@ fn parsed(definition: &Definition, body: &[u8], trace: &str) -> Result<Item, Unp
         .collect(),
         body: body.to_vec().into(),
         peer: None,
+        trace: None,
         client_certificate: None,
         at: "2026-01-02T03:04:05.678901234Z".parse().unwrap(),
         request_id: "request-1".to_owned(),

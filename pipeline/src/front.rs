@@ -180,6 +180,7 @@ mod tests {
                 .collect::<Headers>(),
             body: bytes::Bytes::new(),
             peer: peer.map(|peer| peer.parse().unwrap()),
+            trace: None,
             client_certificate: None,
             at: jiff::Timestamp::UNIX_EPOCH,
             request_id: "r1".to_owned(),

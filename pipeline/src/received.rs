@@ -28,6 +28,26 @@ pub struct Received {
     pub at: Timestamp,
     /// Names the request in logs and dead letters: our own, never the sender's.
     pub request_id: String,
+    /// The trace that tells of this request, where one is kept: ours, never the sender's.
+    pub trace: Option<TraceId>,
+}
+
+/// The name of a trace: 16 bytes, written as 32 lower-case hex digits (W3C Trace Context).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TraceId(u128);
+
+impl TraceId {
+    /// None for zero, which names no trace.
+    #[must_use]
+    pub fn new(number: u128) -> Option<Self> {
+        (number != 0).then_some(Self(number))
+    }
+}
+
+impl std::fmt::Display for TraceId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
 }
 
 /// A client's certificate as PEM.

@@ -454,6 +454,7 @@ impl UnsignedRequest {
                 .collect::<Headers>(),
             body: self.body.clone(),
             peer: None,
+            trace: None,
             client_certificate: None,
             at,
             request_id: request_id.to_owned(),

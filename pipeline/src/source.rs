@@ -250,3 +250,13 @@ impl Source {
         given.unwrap_or_else(|| format!("mef-{}-{}", self.definition.namespace, self.definition.name))
     }
 }
+
+/// Whether a receiver of this source calls its sender: for keys that are published, or because a handshake asks for it. False
+/// for a definition that does not compile.
+#[must_use]
+pub fn calls_senders(definition: &Definition) -> bool {
+    let preset = &definition.preset;
+    let fetches = Verifier::compile(&preset.verification, &definition.spec.webhook)
+        .is_ok_and(|verifier| verifier.reads_published_keys());
+    fetches || Challenges::compile(preset).is_ok_and(|challenges| challenges.ask_for_calls())
+}

@@ -16,7 +16,8 @@ use axum::http::{HeaderMap, HeaderValue, Response};
 use bytes::Bytes;
 use mef_pipeline::network_keys::NetworkKeys;
 use mef_pipeline::pipeline::{Action, Outcome, Prepared, RejectReason, Rejection, Reply, process};
-use mef_pipeline::received::{Headers, Received};
+use mef_pipeline::received::{Headers, Received, TraceId};
+use opentelemetry::trace::SpanKind;
 use tokio::time::Instant;
 
 use crate::answers::{self, Verdict};
@@ -28,6 +29,7 @@ use crate::metrics::{Stage, Tally, Unavailability};
 use crate::observe::{Sketch, Told};
 use crate::server::Receiver;
 use crate::table::Route;
+use crate::traces::Trace;
 
 /// Bodies above this are processed on a thread that may take its time, so that small requests are not held up.
 const LARGE_BODY_BYTES: usize = 32 * 1_024;
@@ -44,6 +46,11 @@ pub(crate) struct Peer(pub(crate) IpAddr);
 #[derive(Clone, Copy)]
 pub(crate) struct AnswerWithin(pub(crate) Duration);
 
+/// The trace of whoever runs us, of which the request is a part.
+#[cfg_attr(not(feature = "lambda"), allow(dead_code, reason = "only AWS tells one"))]
+#[derive(Clone, Copy)]
+pub(crate) struct TracedBy(pub(crate) TraceId);
+
 /// The source listener's router.
 pub(crate) fn router(receiver: Arc<Receiver>) -> Router {
     Router::new().fallback(receive).with_state(receiver)
@@ -58,8 +65,12 @@ async fn receive(State(receiver): State<Arc<Receiver>>, request: axum::extract::
     };
     let tally = receiver.metrics().source(route.label()).begin();
     let within = head.extensions.get::<AnswerWithin>().map(|within| within.0);
+    let request_id = receiver.request_id();
     let work = Work {
-        request_id: receiver.request_id(),
+        trace: receiver
+            .tracer()
+            .map(|tracer| Trace::begin(tracer, route.id(), &request_id, &head)),
+        request_id,
         receiver: receiver.clone(),
         budget: route.ack_budget().min(within.unwrap_or(Duration::MAX)),
         route,
@@ -109,6 +120,7 @@ fn received(work: &Work, head: &Parts, body: Bytes, peer: Option<IpAddr>) -> Rec
         client_certificate: None,
         at: work.receiver.clock().now(),
         request_id: work.request_id.clone(),
+        trace: work.trace_id(head),
     }
 }
 
@@ -123,18 +135,35 @@ struct Work {
     receiver: Arc<Receiver>,
     route: Arc<Route>,
     request_id: String,
+    /// Where somebody takes traces.
+    trace: Option<Trace>,
     /// How long the answer may take, counted from the request's first byte.
     budget: Duration,
     tally: Tally,
 }
 
 impl Work {
+    /// The trace kept of it: ours, or that of whoever runs us.
+    fn trace_id(&self, head: &Parts) -> Option<TraceId> {
+        match &self.trace {
+            Some(trace) => trace.id(),
+            None => head.extensions.get::<TracedBy>().map(|by| by.0),
+        }
+    }
+
+    fn traced(&self, name: &'static str, kind: SpanKind, took: Duration) {
+        if let Some(trace) = &self.trace {
+            trace.stage(name, kind, self.receiver.clock().now(), took);
+        }
+    }
+
     /// Everything from a complete body to the answer. `held` is given back when nothing of the body is needed any more.
     async fn run(self, received: Received, held: Held) -> Response<Body> {
         let bytes = received.body.len();
         let metrics = self.tally.metrics();
         let receive = self.tally.started().elapsed();
         metrics.stage(Stage::Receive, receive.as_secs_f64());
+        self.traced("receive", SpanKind::Internal, receive);
         let mut sketch = self
             .receiver
             .observer()
@@ -146,6 +175,7 @@ impl Work {
         };
         let process = begun.elapsed();
         metrics.stage(Stage::Process, process.as_secs_f64());
+        self.traced("process", SpanKind::Internal, process);
         if let Some(sketch) = &mut sketch {
             sketch.judged(process);
         }
@@ -272,6 +302,7 @@ impl Work {
             .keep(items, patience(self.tally.started(), self.budget, never_again))
             .await;
         metrics.stage(Stage::Deliver, begun.elapsed().as_secs_f64());
+        self.traced("deliver", SpanKind::Producer, begun.elapsed());
         match kept {
             Ok(results) => {
                 metrics.events(&results);
@@ -301,6 +332,11 @@ impl Work {
         tracing::info!(
             source = self.route.id(),
             request_id = self.request_id,
+            trace_id = self
+                .trace
+                .as_ref()
+                .and_then(Trace::id)
+                .map(tracing::field::display),
             outcome,
             reason,
             status = response.status().as_u16(),
@@ -319,6 +355,9 @@ impl Work {
                 total: self.tally.started().elapsed(),
             };
             observer.record(Sketch::finish(sketch.map(|sketch| *sketch), &told));
+        }
+        if let Some(trace) = &self.trace {
+            trace.end(response.status().as_u16(), result, bytes);
         }
         self.tally.end(result);
         response

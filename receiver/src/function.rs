@@ -22,13 +22,14 @@ use axum::http::{HeaderValue, Request, Response};
 use bytes::Bytes;
 use mef_pipeline::network_keys::KeysFile;
 use mef_pipeline::pipeline::RejectReason;
+use mef_pipeline::received::TraceId;
 use mef_pipeline::secret::KeyRing;
-use mef_pipeline::source::Source;
+use mef_pipeline::source::{Source, calls_senders};
 use mef_queue::sqs::connect::{Connection, Identity, Place};
 use mef_queue::sqs::{QueueUrls, SqsQueue};
 use tower::ServiceExt as _;
 
-use crate::app::{self, AnswerWithin};
+use crate::app::{self, AnswerWithin, TracedBy};
 use crate::keys::{CallSettings, UnusableRoots};
 use crate::metrics::RequestResult;
 use crate::pod::{Unreadable, definition};
@@ -115,7 +116,7 @@ impl Function {
         let queue = Arc::new(SqsQueue::new(connection, urls, settings(&source)));
         let route = Route::new(source.clone(), Arc::new(KeyRing::default()), queue);
         let receiver = Receiver::new(Table::new([route])?, Arc::new(SystemClock), Limits::default());
-        if source.verifier().reads_published_keys() || !source.preset().challenges.is_empty() {
+        if calls_senders(source.definition()) {
             receiver.call_senders(&CallSettings {
                 given: keys_file(&config.folder)?,
                 ..CallSettings::default()
@@ -137,18 +138,21 @@ impl Function {
     /// The answer to one invocation, as JSON.
     async fn answer(&self, invocation: &Invocation) -> Result<Bytes, event::NoRequest> {
         let event = Event::read(&invocation.payload, self.receiver.limits())?;
-        let within = invocation
-            .left(self.receiver.clock().now())
-            .map(|left| left.saturating_sub(ANSWER_ROOM));
+        let call = Call {
+            within: invocation
+                .left(self.receiver.clock().now())
+                .map(|left| left.saturating_sub(ANSWER_ROOM)),
+            trace: invocation.trace,
+        };
         let shape = event.shape();
         let response = match event.request() {
             Err(refused) => refused,
-            Ok(request) => self.serve(&request, within).await,
+            Ok(request) => self.serve(&request, call).await,
         };
         Ok(answer::write(shape, response).await)
     }
 
-    async fn serve(&self, request: &event::Whole, within: Option<Duration>) -> Response<Body> {
+    async fn serve(&self, request: &event::Whole, call: Call) -> Response<Body> {
         if let Look::Missing(why) = self.take_secrets(false).await {
             tracing::error!(
                 source = self.source.id(),
@@ -157,12 +161,12 @@ impl Function {
             );
             return self.come_back();
         }
-        let first = self.route(request.http(within)).await;
+        let first = self.route(request.http(call)).await;
         // A secret that was rotated within the last minutes may be the reason.
         if !is_mismatch(&first) || !matches!(self.take_secrets(true).await, Look::Changed) {
             return first;
         }
-        self.route(request.http(within)).await
+        self.route(request.http(call)).await
     }
 
     /// Also such an answer tells whose it is: the operator's probe looks for that.
@@ -216,12 +220,25 @@ fn is_mismatch(response: &Response<Body>) -> bool {
     )
 }
 
+/// What AWS says of one invocation beside its request.
+#[derive(Clone, Copy)]
+struct Call {
+    /// How long the answer may take.
+    within: Option<Duration>,
+    /// The trace it is a part of.
+    trace: Option<TraceId>,
+}
+
 impl event::Whole {
     /// The request for the router.
-    fn http(&self, within: Option<Duration>) -> Request<Body> {
+    fn http(&self, call: Call) -> Request<Body> {
         let mut request = self.to_request();
-        if let Some(within) = within {
-            request.extensions_mut().insert(AnswerWithin(within));
+        let extensions = request.extensions_mut();
+        if let Some(within) = call.within {
+            extensions.insert(AnswerWithin(within));
+        }
+        if let Some(trace) = call.trace {
+            extensions.insert(TracedBy(trace));
         }
         request
     }

@@ -30,6 +30,7 @@ pub mod observe;
 pub mod queue_settings;
 mod quiet;
 mod tasks;
+mod traces;
 
 // One source in a pod, or as a function in AWS.
 pub mod pod;

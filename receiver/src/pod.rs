@@ -16,6 +16,7 @@ use std::time::Duration;
 use mef_pipeline::secret::KeyRing;
 use mef_pipeline::source::Source;
 use mef_queue::nats::connect::ConnectError;
+use opentelemetry_sdk::trace::SdkTracer;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -63,11 +64,15 @@ pub enum PodError {
     Table(#[from] TableError),
 }
 
-/// Serves the source until `shutdown`, then drains.
+/// Serves the source until `shutdown`, then drains. `tracer` takes a trace of every request.
 ///
 /// # Errors
 /// What keeps it from starting; afterwards it never fails.
-pub async fn run(args: Args, shutdown: CancellationToken) -> Result<Drained, PodError> {
+pub async fn run(
+    args: Args,
+    tracer: Option<SdkTracer>,
+    shutdown: CancellationToken,
+) -> Result<Drained, PodError> {
     let source = Arc::new(definition::read(&args.definition)?);
     let folder = SecretFolder::new(&args.secrets, source.definition().clone());
     let keys = Arc::new(folder.read(&source).map_err(PodError::Secrets)?);
@@ -75,6 +80,9 @@ pub async fn run(args: Args, shutdown: CancellationToken) -> Result<Drained, Pod
     let way = Way::of(&args, &source).await?;
     let receiver = receiver(&args, &source, &keys, &way)?;
     receiver.call_senders(&calls)?;
+    if let Some(tracer) = tracer {
+        receiver.trace(tracer);
+    }
     let listener = listen(args.listen).await?;
     let admin_listener = listen(args.admin).await?;
     tracing::info!(

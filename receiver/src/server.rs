@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use mef_pipeline::secret::KeyRing;
+use opentelemetry_sdk::trace::SdkTracer;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -41,6 +42,7 @@ pub struct Receiver {
     observer: OnceLock<Arc<Observer>>,
     fetcher: OnceLock<KeyFetcher>,
     captor: OnceLock<Arc<dyn Captor>>,
+    tracer: OnceLock<SdkTracer>,
     not_kept: Quiet,
     defects: Quiet,
     not_done: Quiet,
@@ -64,6 +66,7 @@ impl Receiver {
             observer: OnceLock::new(),
             fetcher: OnceLock::new(),
             captor: OnceLock::new(),
+            tracer: OnceLock::new(),
             not_kept: Quiet::default(),
             defects: Quiet::default(),
             not_done: Quiet::default(),
@@ -130,6 +133,15 @@ impl Receiver {
     /// one at most: `false` when it had one already.
     pub fn observe(&self, observer: Arc<Observer>) -> bool {
         self.observer.set(observer).is_ok()
+    }
+
+    /// From now on a trace of every request goes here. A receiver has one such place at most: `false` when it had one already.
+    pub fn trace(&self, tracer: SdkTracer) -> bool {
+        self.tracer.set(tracer).is_ok()
+    }
+
+    pub(crate) fn tracer(&self) -> Option<&SdkTracer> {
+        self.tracer.get()
     }
 
     /// From now on senders' published keys are fetched, and what their handshakes ask for is called. Without it requests

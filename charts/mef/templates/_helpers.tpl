@@ -132,8 +132,21 @@ network:
   ingressFrom: {{ .Values.network.ingressFrom | toJson }}
   metricsFrom: {{ .Values.network.metricsFrom | toJson }}
 {{- end }}
+{{- if (.Values.traces).endpoint }}
+traces:
+  endpoint: {{ .Values.traces.endpoint | quote }}
+  perThousand: {{ .Values.traces.perThousand }}
+  egress: {{ default list .Values.traces.egress | toJson }}
+{{- end }}
 limits:
   concurrency: {{ .Values.limits.concurrency }}
   resyncSeconds: {{ .Values.limits.resyncSeconds }}
   depthSeconds: {{ .Values.limits.depthSeconds }}
+{{- end -}}
+
+{{/* The port of the collector. */}}
+{{- define "mef.tracesPort" -}}
+{{- $url := urlParse .Values.traces.endpoint -}}
+{{- $port := regexFind ":[0-9]+$" $url.host | trimPrefix ":" -}}
+{{- if $port }}{{ $port }}{{ else if eq $url.scheme "https" }}443{{ else }}80{{ end -}}
 {{- end -}}

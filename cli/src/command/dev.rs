@@ -21,6 +21,7 @@ use std::sync::Arc;
 use mef_pipeline::secret::Secret;
 use mef_receiver::observe::Bounds;
 use mef_receiver::{Admin, CallArgs, Limits, Observer, Receiver, SystemClock, serve};
+use mef_telemetry::Traces;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -156,6 +157,10 @@ impl Dev {
         calls
             .and_then(|calls| receiver.call_senders(&calls))
             .map_err(|error| Failure::Usage(error.to_string()))?;
+        let traces = Traces::start("mef").map_err(|error| Failure::Usage(error.to_string()))?;
+        if let Some(tracer) = traces.tracer() {
+            receiver.trace(tracer);
+        }
         receiver.capture_with(Arc::new(Keeper::new(bench.data().clone(), output)));
         let observer = Observer::new(Bounds::default());
         receiver.observe(observer.clone());
@@ -192,6 +197,7 @@ impl Dev {
         };
         let drained = serve(listener, page_listener, receiver, admin, shutdown).await;
         running.withdraw(&data);
+        traces.end().await;
         let _ = tokio::task::spawn_blocking(move || watching.join()).await;
         if drained.complete {
             Ok(())

@@ -50,6 +50,7 @@ pub enum ApplyError {
 ///
 /// # Errors
 /// At the first object that cannot be written.
+#[tracing::instrument(skip_all)]
 pub async fn apply(client: &Client, object: &EventSource, plan: &Plan) -> Result<(), ApplyError> {
     let namespace = object.namespace().unwrap_or_default();
     if let Some(replicas) = plan.hand_over_replicas {

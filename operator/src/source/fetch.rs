@@ -27,6 +27,7 @@ pub struct Observed {
 ///
 /// # Errors
 /// What the API server says; nothing was changed.
+#[tracing::instrument(skip_all)]
 pub async fn fetch(client: &Client, object: &EventSource, reads: &Reads) -> Result<Observed, kube::Error> {
     let (references, live) = futures::try_join!(references(client, object, reads), children(client, object))?;
     Ok(Observed { references, live })

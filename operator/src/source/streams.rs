@@ -55,6 +55,7 @@ pub fn settings(object: &EventSource) -> Settings {
 ///
 /// # Errors
 /// The reason and a sentence.
+#[tracing::instrument(skip_all)]
 pub async fn settle(
     connection: &Connection,
     object: &EventSource,

@@ -171,7 +171,13 @@ impl Cluster {
             .open(self.folder.path().join("log"))
             .expect("a writable folder");
         let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-        let child = Command::new(env!("CARGO_BIN_EXE_mef-operator"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mef-operator"));
+        if let Some(endpoint) = values["traces"]["endpoint"].as_str() {
+            command
+                .env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
+                .env("OTEL_BSP_SCHEDULE_DELAY", "100");
+        }
+        let child = command
             .arg("--config")
             .arg(path)
             .args(["--admin", &port.expect("a free port").to_string()])

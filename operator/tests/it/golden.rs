@@ -88,5 +88,5 @@ fn every_source_makes_the_committed_objects() {
         }
         pretty_assertions::assert_str_eq!(fs::read_to_string(&committed).unwrap_or_default(), made);
     }
-    assert_eq!(cases, 3);
+    assert_eq!(cases, 4);
 }

@@ -72,6 +72,7 @@ impl Letters {
                     .to_string()
                     .into(),
                 peer: None,
+                trace: None,
                 client_certificate: None,
                 at: now,
                 request_id: "request".to_owned(),

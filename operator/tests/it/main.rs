@@ -39,3 +39,4 @@ mod replays;
 mod rest;
 mod scale;
 mod snapshot;
+mod traces;

@@ -242,6 +242,7 @@ fn post(at: Timestamp) -> Received {
         headers: crate::received::Headers::default(),
         body: bytes::Bytes::new(),
         peer: None,
+        trace: None,
         client_certificate: None,
         at,
         request_id: "r1".to_owned(),

@@ -119,6 +119,9 @@ impl MozDef {
                 mef.text("vendorId", &redactor.text(key));
             }
             mef.text("receivedAt", &iso8601(request.received_at()));
+            if let Some(trace) = request.trace() {
+                mef.text("trace", &trace.to_string());
+            }
             mef.text("eventsource", &self.eventsource);
             mef.object("headers", |headers| {
                 for (name, value) in request.headers() {

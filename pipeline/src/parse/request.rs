@@ -12,7 +12,7 @@ use crate::definition::Definition;
 use crate::excerpt::shorten;
 use crate::json::Document;
 use crate::preset::BodyFormat;
-use crate::received::Received;
+use crate::received::{Received, TraceId};
 use crate::verify::value::ValueSource;
 
 /// At the end of a name to keep: whatever follows.
@@ -27,6 +27,7 @@ pub struct Request {
     content_type: Option<String>,
     received_at: Timestamp,
     request_id: String,
+    trace: Option<TraceId>,
     vendor_key: Option<String>,
     body: Bytes,
 }
@@ -79,6 +80,7 @@ impl Request {
             content_type: joined(received, "content-type"),
             received_at: received.at,
             request_id: received.request_id.clone(),
+            trace: received.trace,
             vendor_key: None,
             body: received.body.clone(),
         }
@@ -101,6 +103,8 @@ impl Request {
             content_type: letter.content_type.clone(),
             received_at,
             request_id: letter.request_id.clone(),
+            // The trace told of the request, and that is long answered.
+            trace: None,
             vendor_key: None,
             body,
         })
@@ -161,6 +165,12 @@ impl Request {
     #[must_use]
     pub fn received_at(&self) -> Timestamp {
         self.received_at
+    }
+
+    /// The trace that tells of it.
+    #[must_use]
+    pub fn trace(&self) -> Option<TraceId> {
+        self.trace
     }
 
     /// Our name of the request.

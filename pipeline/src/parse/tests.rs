@@ -43,6 +43,7 @@ pub(crate) fn received(headers: &[(&str, &str)], body: impl Into<Bytes>) -> Rece
         headers: headers.iter().copied().collect(),
         body: body.into(),
         peer: None,
+        trace: None,
         client_certificate: None,
         at: "2026-01-02T03:04:05Z".parse().expect("a time"),
         request_id: "request-1".to_owned(),

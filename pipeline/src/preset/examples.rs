@@ -103,6 +103,7 @@ fn received(example: &Example) -> Received {
             .collect::<Headers>(),
         body: Bytes::copy_from_slice(example.body.as_bytes()),
         peer: None,
+        trace: None,
         client_certificate: None,
         at,
         request_id: String::new(),

@@ -34,6 +34,7 @@ fn request(headers: &[(&str, &str)], body: &str) -> Received {
         headers: headers.iter().copied().collect::<Headers>(),
         body: Bytes::copy_from_slice(body.as_bytes()),
         peer: None,
+        trace: None,
         client_certificate: None,
         at: Timestamp::UNIX_EPOCH,
         request_id: "r1".to_owned(),

@@ -30,6 +30,7 @@ fn request(method: &str, query: &str, signature: &str, body: &str) -> Received {
             .collect(),
         body: body.as_bytes().to_vec().into(),
         peer: None,
+        trace: None,
         client_certificate: None,
         at: Timestamp::UNIX_EPOCH,
         request_id: "r1".to_owned(),

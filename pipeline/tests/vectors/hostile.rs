@@ -501,6 +501,7 @@ proptest! {
                     headers: names.iter().zip(&values).map(|(name, value)| (name, value.as_bytes())).collect(),
                     body: Bytes::copy_from_slice(body.as_bytes()),
                     peer: None,
+                    trace: None,
                     client_certificate: None,
                     at: second(NOW),
                     request_id: "r1".to_owned(),

@@ -74,6 +74,7 @@ impl Case {
                 .collect::<Headers>(),
             body: Bytes::from(self.body.clone()),
             peer: None,
+            trace: None,
             client_certificate: None,
             at: second(self.now),
             request_id: "r1".to_owned(),

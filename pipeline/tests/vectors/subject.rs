@@ -288,6 +288,7 @@ fn request(
             .collect::<Headers>(),
         body: Bytes::copy_from_slice(body.as_bytes()),
         peer: None,
+        trace: None,
         client_certificate: None,
         at: second(NOW),
         request_id: "r1".to_owned(),

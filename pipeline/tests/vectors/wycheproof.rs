@@ -42,6 +42,7 @@ fn accepts_by(verifier: &Verifier, secret: &str, message: &[u8], signature: &[u8
         headers: [("x-signature", hex(signature))].into_iter().collect::<Headers>(),
         body: Bytes::copy_from_slice(message),
         peer: None,
+        trace: None,
         client_certificate: None,
         at: second(NOW),
         request_id: "r1".to_owned(),

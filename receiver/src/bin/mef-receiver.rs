@@ -3,20 +3,15 @@
 use anyhow::{Context, bail};
 use clap::Parser;
 use mef_receiver::pod::{self, args::Args};
+use mef_telemetry::Traces;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::EnvFilter;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_current_span(false)
-        .with_span_list(false)
-        .with_max_level(LevelFilter::INFO)
-        .with_writer(std::io::stderr)
-        .init();
+    mef_telemetry::log(EnvFilter::new("info"), None);
+    let traces = Traces::start("mef-receiver")?;
     let shutdown = CancellationToken::new();
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
     let stop = shutdown.clone();
@@ -27,7 +22,8 @@ async fn main() -> anyhow::Result<()> {
         }
         stop.cancel();
     });
-    let drained = pod::run(Args::parse(), shutdown).await?;
+    let drained = pod::run(Args::parse(), traces.tracer(), shutdown).await?;
+    traces.end().await;
     if !drained.complete {
         bail!("some requests did not finish in time; their senders were not told success");
     }

@@ -10,7 +10,10 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper::{HeaderMap, Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
+use mef_pipeline::received::TraceId;
 use tokio::net::TcpStream;
+
+use crate::traces;
 
 const VERSION: &str = "2018-06-01";
 
@@ -31,6 +34,8 @@ pub(super) struct Invocation {
     pub(super) payload: Bytes,
     /// Milliseconds since 1970.
     deadline: Option<i64>,
+    /// X-Ray's, where it is on.
+    pub(super) trace: Option<TraceId>,
 }
 
 impl Invocation {
@@ -67,12 +72,14 @@ impl Runtime {
         let id = text(response.headers(), "lambda-runtime-aws-request-id").unwrap_or_default();
         let deadline =
             text(response.headers(), "lambda-runtime-deadline-ms").and_then(|text| text.parse().ok());
+        let trace = text(response.headers(), "lambda-runtime-trace-id");
         let payload = response.into_body().collect().await;
         let payload = payload.map_err(|error| self.unreachable(&error))?.to_bytes();
         Ok(Invocation {
             id,
             payload,
             deadline,
+            trace: trace.and_then(|header| traces::of_xray(&header)),
         })
     }
 

@@ -82,6 +82,7 @@ pub(crate) async fn accept(queue: &dyn Queue, recipe: &Recipe, events: &[Value])
             headers: Headers::from_iter([("authorization", TOKEN), ("content-type", "application/json")]),
             body: Bytes::from(body),
             peer: None,
+            trace: None,
             client_certificate: None,
             at: now(),
             request_id: format!("request-{number}"),

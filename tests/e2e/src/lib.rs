@@ -13,6 +13,7 @@
 mod apiserver;
 mod audit;
 mod browser;
+mod collector;
 mod dev;
 mod mef;
 mod message;
@@ -23,6 +24,7 @@ mod zoom;
 pub use apiserver::{ApiServer, Kubectl};
 pub use audit::Request;
 pub use browser::{Browser, NoBrowser, Scheme, key};
+pub use collector::{Collector, Span};
 pub use dev::{Answer, Dev, post};
 pub use mef::{Run, mef, mef_binary, repository};
 pub use message::{conform, messages_seen};

@@ -204,6 +204,7 @@ impl Stages {
             headers: payload.headers("1").into_iter().collect(),
             body: payload.body.clone().into(),
             peer: None,
+            trace: None,
             client_certificate: None,
             at: now,
             request_id: "request".to_owned(),

@@ -74,6 +74,7 @@ impl Bench {
             headers: fixed.iter().chain(headers).copied().collect::<Headers>(),
             body: Bytes::copy_from_slice(body),
             peer: None,
+            trace: None,
             client_certificate: None,
             at: at(),
             request_id: "r1".to_owned(),

@@ -102,6 +102,7 @@ impl Written {
                 .collect(),
             body: Bytes::from(self.body.clone()),
             peer: None,
+            trace: None,
             client_certificate: None,
             at: now(),
             request_id: "r1".to_owned(),

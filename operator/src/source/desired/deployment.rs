@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment};
 use k8s_openapi::api::core::v1::{
-    Capabilities, ConfigMapVolumeSource, Container, ContainerPort, HTTPGetAction, LocalObjectReference,
-    PodSecurityContext, PodSpec, PodTemplateSpec, Probe, ResourceRequirements, SeccompProfile,
-    SecretVolumeSource, SecurityContext, Toleration, TopologySpreadConstraint, Volume, VolumeMount,
+    Capabilities, ConfigMapVolumeSource, Container, ContainerPort, EnvVar, HTTPGetAction,
+    LocalObjectReference, PodSecurityContext, PodSpec, PodTemplateSpec, Probe, ResourceRequirements,
+    SeccompProfile, SecretVolumeSource, SecurityContext, Toleration, TopologySpreadConstraint, Volume,
+    VolumeMount,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
@@ -15,6 +16,7 @@ use mef_crds::{Quantities, Resources, Scheduling, TaintEffect, TolerationOperato
 
 use super::autoscaler::FEWEST;
 use super::{ADMIN_PORT, DEFINITION_ANNOTATION, Names, PORT, Wanted};
+use crate::config::Traces;
 
 /// Nobody's number, as distroless images use it.
 const USER: i64 = 65_532;
@@ -123,6 +125,7 @@ fn container(wanted: &Wanted<'_>, mounts: Vec<VolumeMount>) -> Container {
         image: Some(receiver.image.clone()),
         image_pull_policy: receiver.image_pull_policy.clone(),
         args: Some(arguments(wanted)),
+        env: wanted.config.traces.as_ref().map(|traces| traced(wanted, traces)),
         ports: Some(vec![port("http", PORT), port("admin", ADMIN_PORT)]),
         volume_mounts: Some(mounts),
         resources: Some(resources(wanted.runtime.resources.clone().unwrap_or_default())),
@@ -161,6 +164,30 @@ fn arguments(wanted: &Wanted<'_>) -> Vec<String> {
         arguments.push(format!("--nats-inbox-prefix={prefix}"));
     }
     arguments
+}
+
+/// OpenTelemetry's own variables (its specification, "Environment Variable Specification").
+fn traced(wanted: &Wanted<'_>, traces: &Traces) -> Vec<EnvVar> {
+    let id = crate::source::id(wanted.object);
+    let namespace = wanted.object.metadata.namespace.clone().unwrap_or_default();
+    let mut variables = vec![
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", traces.endpoint.clone()),
+        (
+            "OTEL_RESOURCE_ATTRIBUTES",
+            format!("k8s.namespace.name={namespace},mef.source={id}"),
+        ),
+    ];
+    if let Some(share) = traces.per_thousand {
+        let share = f64::from(share) / 1000.0;
+        variables.push(("OTEL_TRACES_SAMPLER", "parentbased_traceidratio".to_owned()));
+        variables.push(("OTEL_TRACES_SAMPLER_ARG", share.to_string()));
+    }
+    let variable = |(name, value): (&str, String)| EnvVar {
+        name: name.to_owned(),
+        value: Some(value),
+        value_from: None,
+    };
+    variables.into_iter().map(variable).collect()
 }
 
 /// Whole folders, never a subPath: what is mounted by subPath does not change when a Secret does.

@@ -7,6 +7,7 @@ use k8s_openapi::api::networking::v1::{
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use mef_pipeline::source::calls_senders;
 
 use super::{ADMIN_PORT, Names, PORT, Wanted};
 
@@ -29,6 +30,19 @@ pub(super) fn build(wanted: &Wanted<'_>, names: &Names) -> Option<NetworkPolicy>
         ports: Some(vec![port("TCP", i32::from(wanted.nats.port))]),
         to: peers(&wanted.nats.egress),
     });
+    if calls_senders(wanted.definition) {
+        // Their addresses are not known beforehand; the receiver itself calls no private one.
+        egress.push(NetworkPolicyEgressRule {
+            ports: Some(vec![port("TCP", 443)]),
+            to: None,
+        });
+    }
+    if let Some(traces) = &wanted.config.traces {
+        egress.push(NetworkPolicyEgressRule {
+            ports: Some(vec![port("TCP", i32::from(traces.port()))]),
+            to: peers(&traces.egress),
+        });
+    }
     Some(NetworkPolicy {
         metadata: names.metadata(&names.common),
         spec: Some(NetworkPolicySpec {

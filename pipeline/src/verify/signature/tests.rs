@@ -18,6 +18,7 @@ fn check(yaml: &str, headers: &[(&str, &str)], expected: Result<(&[&str], Option
         headers: headers.iter().copied().collect::<Headers>(),
         body: Bytes::new(),
         peer: None,
+        trace: None,
         client_certificate: None,
         at: Timestamp::UNIX_EPOCH,
         request_id: "r1".to_owned(),

@@ -15,6 +15,7 @@ fn request(headers: &[(&str, &[u8])], query: &str, body: &str) -> Received {
             .collect::<Headers>(),
         body: Bytes::copy_from_slice(body.as_bytes()),
         peer: None,
+        trace: None,
         client_certificate: None,
         at: Timestamp::UNIX_EPOCH,
         request_id: "r1".to_owned(),

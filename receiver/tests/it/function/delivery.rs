@@ -57,6 +57,31 @@ async fn an_event_that_is_in_neither_queue_is_answered_with_503() {
 }
 
 #[tokio::test]
+async fn a_message_names_the_trace_that_x_ray_keeps_and_not_the_senders() {
+    let bench = Bench::new().await;
+    let mut lambda = bench.start().await;
+    let body = events(&[json!({"uuid": "one"})]);
+    for way in WAYS {
+        let mut request = request(TOKEN, &body);
+        let theirs = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        request
+            .headers
+            .push(("traceparent".to_owned(), theirs.to_owned()));
+        assert_eq!(
+            answer(way.0, &lambda.answer(event(&request, way)).await).status,
+            204
+        );
+    }
+    for sent in bench.aws.sent("okta") {
+        let message: serde_json::Value = serde_json::from_str(&sent.body).expect("a message");
+        assert_eq!(
+            message["details"]["mef"]["trace"], "67891233abcdef012345678912345678",
+            "{message}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn headers_are_found_whatever_the_case_of_their_names_and_with_all_their_values() {
     let bench = Bench::new().await;
     let mut lambda = bench.start().await;

@@ -131,7 +131,8 @@ async fn serve(
             };
             let head = format!(
                 "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nLambda-Runtime-Aws-Request-Id: an-id\r\n\
-                 Lambda-Runtime-Deadline-Ms: 600000\r\nLambda-Runtime-Invoked-Function-Arn: arn:aws:lambda:x\r\n\r\n",
+                 Lambda-Runtime-Deadline-Ms: 600000\r\nLambda-Runtime-Invoked-Function-Arn: arn:aws:lambda:x\r\n\
+                 Lambda-Runtime-Trace-Id: Root=1-67891233-abcdef012345678912345678;Parent=463ac35c9f6413ad;Sampled=1\r\n\r\n",
                 reply.len()
             );
             stream.write_all(format!("{head}{reply}").as_bytes()).await.ok()?;

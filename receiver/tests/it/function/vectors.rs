@@ -228,6 +228,7 @@ fn timeless(body: &str) -> Value {
     let received = message.pointer("/details/mef/receivedAt").cloned();
     if let Some(mef) = message.pointer_mut("/details/mef").and_then(Value::as_object_mut) {
         mef.remove("receivedAt");
+        mef.remove("trace");
     }
     if let Some(fields) = message.as_object_mut() {
         for name in ["receivedAt", "requestId"] {

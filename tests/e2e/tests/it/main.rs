@@ -18,4 +18,5 @@ mod secrets;
 mod story;
 mod sync;
 mod tidy;
+mod traces;
 mod vectors;

@@ -79,15 +79,25 @@ fn only_the_receiver_turns_outcomes_into_http() {
 
 #[test]
 fn crates_depend_on_each_other_only_as_drawn() {
-    let allowed: [(&str, &[&str]); 7] = [
+    let allowed: [(&str, &[&str]); 8] = [
+        ("telemetry", &[]),
         ("crds", &[]),
         ("pipeline", &["mef-crds"]),
         ("queue", &[]),
         ("replay", &["mef-pipeline", "mef-queue"]),
-        ("receiver", &["mef-crds", "mef-pipeline", "mef-queue"]),
+        (
+            "receiver",
+            &["mef-crds", "mef-pipeline", "mef-queue", "mef-telemetry"],
+        ),
         (
             "operator",
-            &["mef-crds", "mef-pipeline", "mef-queue", "mef-replay"],
+            &[
+                "mef-crds",
+                "mef-pipeline",
+                "mef-queue",
+                "mef-replay",
+                "mef-telemetry",
+            ],
         ),
         (
             "cli",
@@ -98,6 +108,7 @@ fn crates_depend_on_each_other_only_as_drawn() {
                 "mef-queue",
                 "mef-receiver",
                 "mef-replay",
+                "mef-telemetry",
             ],
         ),
     ];

@@ -110,6 +110,7 @@ impl Source {
                 .collect::<Headers>(),
             body: Bytes::from(request.body.clone()),
             peer: None,
+            trace: None,
             client_certificate: None,
             at: now,
             request_id: "request".to_owned(),

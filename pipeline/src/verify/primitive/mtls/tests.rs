@@ -46,6 +46,7 @@ fn request(peer: &str, headers: &[(&str, &str)]) -> Received {
             .collect::<Headers>(),
         body: bytes::Bytes::new(),
         peer: Some(peer.parse().unwrap()),
+        trace: None,
         client_certificate: None,
         at: Timestamp::UNIX_EPOCH,
         request_id: "r1".to_owned(),
@@ -89,6 +90,7 @@ fn der() -> String {
 #[test]
 fn every_front_tells_the_certificate_in_its_own_way() {
     let gateway = Received {
+        trace: None,
         client_certificate: Some(ClientCertificate {
             pem: pem().to_owned(),
         }),
@@ -99,6 +101,7 @@ fn every_front_tells_the_certificate_in_its_own_way() {
         pem: format!("{}\n{}", pem(), pem()),
     };
     let gateway = Received {
+        trace: None,
         client_certificate: Some(chain),
         ..gateway
     };
@@ -193,6 +196,7 @@ fn a_header_counts_only_when_our_own_proxy_sets_it() {
 #[test]
 fn all_that_is_said_of_the_certificate_must_hold() {
     let received = Received {
+        trace: None,
         client_certificate: Some(ClientCertificate {
             pem: pem().to_owned(),
         }),
