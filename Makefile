@@ -68,6 +68,17 @@ lint: $(TOOLS)/bin/cargo-deny ## Format, clippy with warnings as errors, generat
 	examples/argocd/lua/make - | diff - examples/argocd/argocd-cm.yaml
 	$(TOOLS)/bin/cargo-deny check bans licenses sources
 
+# Release builds, in a folder of the machine's disk: what is measured is made durable there.
+BENCH_FOLDER ?= $(MEF_CACHE)/bench
+
+.PHONY: bench
+bench: ## Measure what an event costs against bare parts, as ratios (15 minutes, two cores that do nothing else)
+	@bench/run $(BENCH_FOLDER) --rounds 7 --milliseconds 4000
+
+.PHONY: bench-quick
+bench-quick: ## The same in three minutes
+	@bench/run $(BENCH_FOLDER) --rounds 3 --milliseconds 1200
+
 .PHONY: lambda
 lambda: ## Build a function's program and zip it: target/lambda/bootstrap-x86_64.zip in the cache folder
 	cargo build --locked --profile lambda --package mef-receiver --bin bootstrap

@@ -1,0 +1,137 @@
+//! The load: one thread, no HTTP library, requests as they lie in memory. Closed loop: each connection sends its next request
+//! when it has the answer to the last one.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::task::LocalSet;
+
+use crate::corpus::Case;
+
+/// What came back.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Counted {
+    /// Answers by status.
+    pub(crate) answers: BTreeMap<u16, u64>,
+    /// From the first byte sent to the last of the answer, in nanoseconds, in no order.
+    pub(crate) latencies: Vec<u64>,
+}
+
+impl Counted {
+    /// All answers.
+    pub(crate) fn total(&self) -> u64 {
+        self.answers.values().sum()
+    }
+
+    fn add(&mut self, other: Self) {
+        for (status, count) in other.answers {
+            *self.answers.entry(status).or_default() += count;
+        }
+        self.latencies.extend(other.latencies);
+    }
+}
+
+/// Sends for so long over so many connections.
+pub(crate) fn closed_loop(
+    to: SocketAddr,
+    cases: &Rc<Vec<Case>>,
+    connections: usize,
+    long: Duration,
+) -> anyhow::Result<Counted> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let until = Instant::now() + long;
+    LocalSet::new().block_on(&runtime, async {
+        let tasks: Vec<_> = (0..connections)
+            .map(|number| {
+                let cases = cases.clone();
+                // Connections begin at different places, so that sizes mix.
+                let first = number * cases.len() / connections;
+                tokio::task::spawn_local(async move { connection(to, &cases, first, until).await })
+            })
+            .collect();
+        let mut all = Counted::default();
+        for task in tasks {
+            all.add(task.await??);
+        }
+        Ok(all)
+    })
+}
+
+async fn connection(to: SocketAddr, cases: &[Case], first: usize, until: Instant) -> anyhow::Result<Counted> {
+    let mut stream = connect(to).await?;
+    let mut counted = Counted::default();
+    let mut buffer = vec![0_u8; 16 * 1_024];
+    for case in cases.iter().cycle().skip(first) {
+        let begun = Instant::now();
+        if begun >= until {
+            break;
+        }
+        stream
+            .write_all(&case.raw)
+            .await
+            .context("a request is not taken")?;
+        let answer = answer(&mut stream, &mut buffer).await?;
+        *counted.answers.entry(answer.status).or_default() += 1;
+        let took = begun.elapsed().as_nanos();
+        counted.latencies.push(u64::try_from(took).unwrap_or(u64::MAX));
+        if answer.closes {
+            stream = connect(to).await?;
+        }
+    }
+    Ok(counted)
+}
+
+async fn connect(to: SocketAddr) -> anyhow::Result<TcpStream> {
+    let stream = TcpStream::connect(to).await.context("no connection")?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+struct Answer {
+    status: u16,
+    closes: bool,
+}
+
+async fn answer(stream: &mut TcpStream, buffer: &mut [u8]) -> anyhow::Result<Answer> {
+    let mut filled = 0;
+    loop {
+        let read = stream.read(&mut buffer[filled..]).await?;
+        anyhow::ensure!(read > 0, "the server hung up in an answer");
+        filled += read;
+        let Some(end) = buffer[..filled]
+            .windows(4)
+            .position(|window| window == b"\r\n\r\n")
+        else {
+            continue;
+        };
+        let head = std::str::from_utf8(&buffer[..end]).context("a head that is no text")?;
+        let status = head
+            .get(9..12)
+            .and_then(|text| text.parse().ok())
+            .context("a status")?;
+        let of = |name: &str| {
+            head.lines().find_map(|line| {
+                let (key, value) = line.split_once(':')?;
+                key.eq_ignore_ascii_case(name).then(|| value.trim().to_owned())
+            })
+        };
+        let length: usize = of("content-length")
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(0);
+        let closes = of("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
+        anyhow::ensure!(end + 4 + length <= buffer.len(), "an answer of {length} bytes");
+        while filled < end + 4 + length {
+            let read = stream.read(&mut buffer[filled..]).await?;
+            anyhow::ensure!(read > 0, "the server hung up in an answer");
+            filled += read;
+        }
+        return Ok(Answer { status, closes });
+    }
+}

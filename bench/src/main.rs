@@ -1,0 +1,89 @@
+//! What an event costs, as ratios to bare parts that ran in the same round. `make bench` runs it; docs/performance.md tells what
+//! came of it.
+
+mod corpus;
+mod load;
+mod parts;
+mod round;
+mod serve;
+mod server;
+mod table;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+
+/// Counts allocations, for every contestant alike.
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<std::alloc::System> = &INSTRUMENTED_SYSTEM;
+
+#[derive(Parser)]
+struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// Runs every contestant in every round, and prints the table.
+    Table {
+        /// The folder that tests/octokit/fetch prints
+        #[arg(long)]
+        octokit: PathBuf,
+        /// Rounds, all contestants in random order in each
+        #[arg(long, default_value_t = 7)]
+        rounds: usize,
+        /// Measured milliseconds per contestant and round, after a quarter of it to warm up
+        #[arg(long, default_value_t = 4_000)]
+        milliseconds: u64,
+        /// Of the order of contestants and of generated requests
+        #[arg(long)]
+        seed: Option<u64>,
+        /// Where every figure goes, as JSON
+        #[arg(long)]
+        report: PathBuf,
+    },
+    /// Serves as one contestant until stdin ends.
+    Serve {
+        /// Its name
+        contestant: String,
+        /// GitHub's schema document
+        #[arg(long)]
+        schema: PathBuf,
+        /// How many events of it have a rule
+        #[arg(long)]
+        rules: usize,
+    },
+}
+
+fn main() -> anyhow::Result<()> {
+    match Args::parse().what {
+        What::Serve {
+            contestant,
+            schema,
+            rules,
+        } => serve::run(&contestant, &schema, rules, ALLOCATOR),
+        What::Table {
+            octokit,
+            rounds,
+            milliseconds,
+            seed,
+            report,
+        } => {
+            let seed =
+                seed.unwrap_or_else(|| std::time::UNIX_EPOCH.elapsed().map_or(1, |since| since.as_secs()));
+            let plan = round::Plan::new(&octokit, rounds, milliseconds, seed)?;
+            let figures = plan.run()?;
+            table::print(&figures);
+            std::fs::write(&report, serde_json::to_string_pretty(&figures)?)?;
+            eprintln!("every figure: {}", report.display());
+            anyhow::ensure!(
+                figures.failed.is_empty(),
+                "contestants failed: {:?}",
+                figures.failed
+            );
+            Ok(())
+        }
+    }
+}

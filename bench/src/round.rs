@@ -1,0 +1,277 @@
+//! Rounds: every run once per round, in another order each time. Only figures of one round are compared.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+use serde::Serialize;
+
+use crate::corpus::{Case, Corpus, Spoiled};
+use crate::load::closed_loop;
+use crate::parts;
+use crate::server::Server;
+
+/// Connections of the closed loop.
+const CONNECTIONS: usize = 32;
+/// GitHub's document has 66 events.
+const ALL_RULES: usize = 66;
+
+/// One run of a round: who is sent what, and what must come back.
+struct Run {
+    name: &'static str,
+    contestant: &'static str,
+    set: &'static str,
+    path: &'static str,
+    spoiled: Spoiled,
+    status: u16,
+}
+
+const fn run(name: &'static str, contestant: &'static str, set: &'static str, path: &'static str) -> Run {
+    Run {
+        name,
+        contestant,
+        set,
+        path,
+        spoiled: Spoiled::No,
+        status: 200,
+    }
+}
+
+const fn refused(name: &'static str, contestant: &'static str, spoiled: Spoiled, status: u16) -> Run {
+    Run {
+        name,
+        contestant,
+        set: "G",
+        path: "/github",
+        spoiled,
+        status,
+    }
+}
+
+const RUNS: [Run; 24] = [
+    run("null G", "null", "G", "/github"),
+    run("hyper G", "hyper", "G", "/github"),
+    run("axum S", "axum", "S", "/zoom"),
+    run("axum G", "axum", "G", "/github"),
+    run("axum L", "axum", "L", "/github"),
+    run("axum+hmac S", "axum-hmac", "S", "/zoom"),
+    run("axum+hmac G", "axum-hmac", "G", "/github"),
+    run("axum+hmac L", "axum-hmac", "L", "/github"),
+    run("mef S", "mef", "S", "/zoom"),
+    run("mef G", "mef", "G", "/github"),
+    run("mef L", "mef", "L", "/github"),
+    run("mef+transform S", "mef", "S", "/zoom-transform"),
+    run("mef+transform G", "mef", "G", "/github-transform"),
+    run("mef+transform L", "mef", "L", "/github-transform"),
+    run("mef quiet S", "mef-quiet", "S", "/zoom"),
+    run("mef quiet G", "mef-quiet", "G", "/github"),
+    run("mef file S", "mef-file", "S", "/zoom"),
+    run("mef file G", "mef-file", "G", "/github"),
+    run("mef file L", "mef-file", "L", "/github"),
+    refused("axum+hmac forged", "axum-hmac", Spoiled::Signature, 401),
+    refused("mef forged", "mef", Spoiled::Signature, 401),
+    refused("axum+hmac unsigned", "axum-hmac", Spoiled::Header, 401),
+    refused("axum unsigned", "axum", Spoiled::Header, 200),
+    refused("mef unsigned", "mef", Spoiled::Header, 401),
+];
+
+/// One run's figures.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Figure {
+    /// Nanoseconds of CPU per answered request, over all threads.
+    pub(crate) cpu_ns: f64,
+    /// Answers per second.
+    pub(crate) per_second: f64,
+    /// Allocations per answer.
+    pub(crate) allocations: f64,
+    /// Answers per sync; 0 where nothing is made durable.
+    pub(crate) batch: f64,
+    /// The middle latency and that of one in a hundred, in microseconds.
+    pub(crate) latency_us: (f64, f64),
+}
+
+/// Everything measured.
+#[derive(Debug, Serialize)]
+pub(crate) struct Figures {
+    /// How it was made.
+    pub(crate) about: BTreeMap<&'static str, String>,
+    /// Per round, by the run's name.
+    pub(crate) rounds: Vec<BTreeMap<String, Figure>>,
+    /// Per round, nanoseconds by part and set, as `hmac-only G`.
+    pub(crate) parts: Vec<BTreeMap<String, f64>>,
+    /// Per round: records per second appended and made durable, at the batch that `mef file G` had.
+    pub(crate) fsynced: Vec<f64>,
+    /// Memory in kB and start in milliseconds by what was started.
+    pub(crate) starts: BTreeMap<String, (u64, f64)>,
+    /// Contestants whose answers were not those of the corpus, with what came.
+    pub(crate) failed: Vec<String>,
+}
+
+/// What is to be run.
+pub(crate) struct Plan {
+    octokit: PathBuf,
+    corpus: Corpus,
+    rounds: usize,
+    long: Duration,
+    seed: u64,
+}
+
+impl Plan {
+    /// Reads the corpus.
+    pub(crate) fn new(octokit: &Path, rounds: usize, milliseconds: u64, seed: u64) -> anyhow::Result<Self> {
+        ensure!(rounds > 0, "at least one round");
+        Ok(Self {
+            octokit: octokit.to_owned(),
+            corpus: Corpus::read(octokit, seed)?,
+            rounds,
+            long: Duration::from_millis(milliseconds),
+            seed,
+        })
+    }
+
+    /// Runs all rounds.
+    pub(crate) fn run(&self) -> anyhow::Result<Figures> {
+        let folder = tempfile::tempdir_in(std::env::current_dir()?)?;
+        let mut servers = BTreeMap::new();
+        for run in &RUNS {
+            if !servers.contains_key(run.contestant) {
+                servers.insert(
+                    run.contestant,
+                    Server::start(run.contestant, &self.schema(), ALL_RULES)?,
+                );
+            }
+        }
+        let mut figures = Figures {
+            about: about(self.seed),
+            rounds: Vec::new(),
+            parts: Vec::new(),
+            fsynced: Vec::new(),
+            starts: self.starts()?,
+            failed: Vec::new(),
+        };
+        let requests: Vec<Rc<Vec<Case>>> = RUNS
+            .iter()
+            .map(|run| Rc::new(self.corpus.set(run.set, run.path, run.spoiled)))
+            .collect();
+        for round in 0..self.rounds {
+            let mut found = BTreeMap::new();
+            for index in order(RUNS.len(), self.seed.wrapping_add(round as u64)) {
+                let run = &RUNS[index];
+                let Some(server) = servers.get_mut(run.contestant) else {
+                    continue;
+                };
+                let (figure, wrong) = self.one(run, server, &requests[index])?;
+                figures.failed.extend(wrong);
+                found.insert(run.name.to_owned(), figure);
+            }
+            let mut of_parts = BTreeMap::new();
+            for set in ["S", "G", "L"] {
+                let cases = self.corpus.set(set, "/", Spoiled::No);
+                for (part, ns) in parts::measure(&self.corpus, &cases, folder.path(), self.long / 8)? {
+                    of_parts.insert(format!("{part} {set}"), ns);
+                }
+            }
+            let batch = found.get("mef file G").map_or(1.0, |figure| figure.batch);
+            let cases = self.corpus.set("G", "/", Spoiled::No);
+            figures.fsynced.push(parts::fsynced(
+                &cases,
+                folder.path(),
+                batch.round() as usize,
+                self.long / 2,
+            )?);
+            figures.rounds.push(found);
+            figures.parts.push(of_parts);
+            eprintln!("round {} of {}", round + 1, self.rounds);
+        }
+        Ok(figures)
+    }
+
+    fn one(
+        &self,
+        run: &Run,
+        server: &mut Server,
+        cases: &Rc<Vec<Case>>,
+    ) -> anyhow::Result<(Figure, Option<String>)> {
+        closed_loop(server.address, cases, CONNECTIONS, self.long / 4)?;
+        let (cpu, counters, begun) = (server.cpu()?, server.counters()?, Instant::now());
+        let mut counted = closed_loop(server.address, cases, CONNECTIONS, self.long)?;
+        let took = begun.elapsed().as_secs_f64();
+        let (cpu, after) = (server.cpu()? - cpu, server.counters()?);
+        let answers = counted.total() as f64;
+        let syncs = after.syncs - counters.syncs;
+        counted.latencies.sort_unstable();
+        let at = |share: f64| {
+            let index = (counted.latencies.len() as f64 * share) as usize;
+            counted
+                .latencies
+                .get(index)
+                .map_or(0.0, |ns| *ns as f64 / 1_000.0)
+        };
+        let figure = Figure {
+            cpu_ns: cpu as f64 / answers,
+            per_second: answers / took,
+            allocations: (after.allocations - counters.allocations) as f64 / answers,
+            batch: if syncs == 0 { 0.0 } else { answers / syncs as f64 },
+            latency_us: (at(0.5), at(0.99)),
+        };
+        let all_as_expected = counted.answers.keys().all(|status| *status == run.status);
+        let wrong = (!all_as_expected).then(|| {
+            format!(
+                "{}: answers {:?} instead of {}",
+                run.name, counted.answers, run.status
+            )
+        });
+        Ok((figure, wrong))
+    }
+
+    /// Memory at rest and time to the first answer, with one rule and with all of them.
+    fn starts(&self) -> anyhow::Result<BTreeMap<String, (u64, f64)>> {
+        let mut found = BTreeMap::new();
+        for (name, rules) in [("one schema", 1), ("66 schemas", ALL_RULES)] {
+            let begun = Instant::now();
+            let server = Server::start("mef", &self.schema(), rules)?;
+            let cases = Rc::new(self.corpus.set("S", "/zoom", Spoiled::No));
+            closed_loop(server.address, &cases, 1, Duration::from_micros(1))?;
+            let first = begun.elapsed().as_secs_f64() * 1_000.0;
+            found.insert(name.to_owned(), (server.rss()?, first));
+        }
+        Ok(found)
+    }
+
+    fn schema(&self) -> PathBuf {
+        self.octokit.join("schema.json")
+    }
+}
+
+/// Numbers below `count` in an order that the seed gives (Fisher and Yates).
+fn order(count: usize, seed: u64) -> Vec<usize> {
+    let mut numbers: Vec<usize> = (0..count).collect();
+    let mut state = seed;
+    for end in (1..count).rev() {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        numbers.swap(end, (state >> 33) as usize % (end + 1));
+    }
+    numbers
+}
+
+fn about(seed: u64) -> BTreeMap<&'static str, String> {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    let processor = read("/proc/cpuinfo");
+    let processor = processor.lines().find_map(|line| line.strip_prefix("model name"));
+    BTreeMap::from([
+        ("seed", seed.to_string()),
+        (
+            "processor",
+            processor
+                .unwrap_or_default()
+                .trim_start_matches(['\t', ' ', ':'])
+                .to_owned(),
+        ),
+        ("kernel", read("/proc/sys/kernel/osrelease").trim().to_owned()),
+        ("load before", read("/proc/loadavg").trim().to_owned()),
+    ])
+}

@@ -1,0 +1,97 @@
+//! A server under test as a process of its own, on a core of its own, and what the system says it used.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use anyhow::Context as _;
+
+/// A running server; it ends when this is dropped.
+pub(crate) struct Server {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    stdout: BufReader<ChildStdout>,
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+}
+
+/// What a server says of itself.
+#[derive(Clone, Copy, Debug, serde::Deserialize)]
+pub(crate) struct Counters {
+    /// Allocations so far.
+    pub(crate) allocations: u64,
+    /// How often data was made durable.
+    pub(crate) syncs: u64,
+}
+
+impl Server {
+    /// Starts one, pinned to the first core.
+    pub(crate) fn start(contestant: &str, schema: &Path, rules: usize) -> anyhow::Result<Self> {
+        let mut child = Command::new("taskset")
+            .args(["-c", "0"])
+            .arg(std::env::current_exe()?)
+            .args(["serve", contestant, "--schema"])
+            .arg(schema)
+            .args(["--rules", &rules.to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("taskset does not run (util-linux has it)")?;
+        let stdin = child.stdin.take();
+        let mut stdout = BufReader::new(child.stdout.take().context("no stdout")?);
+        let mut line = String::new();
+        stdout.read_line(&mut line)?;
+        let port: u16 = line
+            .trim()
+            .parse()
+            .with_context(|| format!("{contestant} did not start"))?;
+        Ok(Self {
+            child,
+            stdin,
+            stdout,
+            address: ([127, 0, 0, 1], port).into(),
+        })
+    }
+
+    /// Asks it for its counters.
+    pub(crate) fn counters(&mut self) -> anyhow::Result<Counters> {
+        let stdin = self.stdin.as_mut().context("its stdin is closed")?;
+        writeln!(stdin, "counters")?;
+        let mut line = String::new();
+        self.stdout.read_line(&mut line)?;
+        Ok(serde_json::from_str(&line)?)
+    }
+
+    /// Time on a processor so far, of all its threads, in nanoseconds (the first number of `schedstat`).
+    pub(crate) fn cpu(&self) -> anyhow::Result<u64> {
+        let mut sum = 0;
+        for task in std::fs::read_dir(self.proc("task"))? {
+            let text = std::fs::read_to_string(task?.path().join("schedstat"))?;
+            sum += text.split(' ').next().unwrap_or_default().parse::<u64>()?;
+        }
+        Ok(sum)
+    }
+
+    /// Memory that is its own and in use now, in kB.
+    pub(crate) fn rss(&self) -> anyhow::Result<u64> {
+        let text = std::fs::read_to_string(self.proc("status"))?;
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .context("no VmRSS")?;
+        Ok(line.trim().trim_end_matches(" kB").parse()?)
+    }
+
+    fn proc(&self, name: &str) -> PathBuf {
+        Path::new("/proc").join(self.child.id().to_string()).join(name)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself; there is nothing to do then.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

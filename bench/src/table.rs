@@ -1,0 +1,241 @@
+//! The goals, and what was found: per round a ratio, of these the middle and both ends.
+
+use std::collections::BTreeMap;
+
+use crate::round::{Figure, Figures};
+
+/// One row: its name, what it must reach and would like to, and whether less is better.
+struct Goal {
+    name: &'static str,
+    must: f64,
+    stretch: f64,
+    less: bool,
+    ratio: fn(&Round<'_>) -> Option<f64>,
+}
+
+/// What one round found.
+struct Round<'a> {
+    runs: &'a BTreeMap<String, Figure>,
+    parts: &'a BTreeMap<String, f64>,
+    fsynced: f64,
+}
+
+impl Round<'_> {
+    fn cpu(&self, run: &str) -> Option<f64> {
+        self.runs.get(run).map(|figure| figure.cpu_ns)
+    }
+
+    fn against(&self, run: &str, bare: &str) -> Option<f64> {
+        Some(self.cpu(run)? / self.cpu(bare)?)
+    }
+
+    fn part(&self, name: &str) -> Option<f64> {
+        self.parts.get(name).copied()
+    }
+}
+
+const GOALS: [Goal; 15] = [
+    Goal {
+        name: "accepted, 1 KB, against axum",
+        must: 1.6,
+        stretch: 1.3,
+        less: true,
+        ratio: |r| r.against("mef S", "axum S"),
+    },
+    Goal {
+        name: "accepted, GitHub mix, against axum",
+        must: 2.8,
+        stretch: 2.3,
+        less: true,
+        ratio: |r| r.against("mef G", "axum G"),
+    },
+    Goal {
+        name: "accepted, 24 KB, against axum",
+        must: 4.5,
+        stretch: 3.6,
+        less: true,
+        ratio: |r| r.against("mef L", "axum L"),
+    },
+    Goal {
+        name: "with a transform, 1 KB, against axum",
+        must: 2.5,
+        stretch: 2.0,
+        less: true,
+        ratio: |r| r.against("mef+transform S", "axum S"),
+    },
+    Goal {
+        name: "with a transform, GitHub mix, against axum",
+        must: 6.0,
+        stretch: 4.0,
+        less: true,
+        ratio: |r| r.against("mef+transform G", "axum G"),
+    },
+    Goal {
+        name: "with a transform, 24 KB, against axum",
+        must: 9.0,
+        stretch: 6.0,
+        less: true,
+        ratio: |r| r.against("mef+transform L", "axum L"),
+    },
+    Goal {
+        name: "end to end against the sum of its parts, GitHub mix",
+        must: 1.25,
+        stretch: 1.1,
+        less: true,
+        ratio: parts,
+    },
+    Goal {
+        name: "durable before 2xx against append + fdatasync, events/s",
+        must: 0.9,
+        stretch: 0.97,
+        less: false,
+        ratio: durable,
+    },
+    Goal {
+        name: "forged against axum + hmac",
+        must: 1.15,
+        stretch: 1.05,
+        less: true,
+        ratio: |r| r.against("mef forged", "axum+hmac forged"),
+    },
+    Goal {
+        name: "unsigned against axum",
+        must: 1.05,
+        stretch: 1.0,
+        less: true,
+        ratio: |r| r.against("mef unsigned", "axum unsigned"),
+    },
+    Goal {
+        name: "allocations per event beyond hyper's, GitHub mix",
+        must: 12.0,
+        stretch: 6.0,
+        less: true,
+        ratio: |r| allocations(r, "mef G"),
+    },
+    Goal {
+        name: "logs on against off, 1 KB",
+        must: 1.05,
+        stretch: 1.02,
+        less: true,
+        ratio: |r| r.against("mef S", "mef quiet S"),
+    },
+    Goal {
+        name: "logs on against off, GitHub mix",
+        must: 1.05,
+        stretch: 1.02,
+        less: true,
+        ratio: |r| r.against("mef G", "mef quiet G"),
+    },
+    Goal {
+        name: "axum against hyper (the floor)",
+        must: f64::NAN,
+        stretch: f64::NAN,
+        less: true,
+        ratio: |r| r.against("axum G", "hyper G"),
+    },
+    Goal {
+        name: "axum against null (the floor)",
+        must: f64::NAN,
+        stretch: f64::NAN,
+        less: true,
+        ratio: |r| r.against("axum G", "null G"),
+    },
+];
+
+fn parts(round: &Round<'_>) -> Option<f64> {
+    let bare = ["hmac-only G", "tape-only G", "schema-only G", "append-only G"];
+    let bare: Option<f64> = bare.into_iter().map(|name| round.part(name)).sum();
+    Some(round.cpu("mef file G")? / (round.cpu("axum G")? + bare?))
+}
+
+fn durable(round: &Round<'_>) -> Option<f64> {
+    Some(round.runs.get("mef file G")?.per_second / round.fsynced)
+}
+
+fn allocations(round: &Round<'_>, run: &str) -> Option<f64> {
+    Some(round.runs.get(run)?.allocations - round.runs.get("hyper G")?.allocations)
+}
+
+fn middle(values: &mut [f64]) -> (f64, f64, f64) {
+    values.sort_by(f64::total_cmp);
+    let at = |index: usize| values.get(index).copied().unwrap_or(f64::NAN);
+    (at(0), at(values.len() / 2), at(values.len().saturating_sub(1)))
+}
+
+/// Prints the goals and the figures behind them.
+#[expect(clippy::print_stdout, reason = "the table is what was asked for")]
+pub(crate) fn print(figures: &Figures) {
+    for (name, value) in &figures.about {
+        println!("{name}: {value}");
+    }
+    println!("rounds: {}\n", figures.rounds.len());
+    println!(
+        "{:<58} {:>7} {:>17} {:>6} {:>7}",
+        "goal", "now", "min-max", "must", "stretch"
+    );
+    for goal in &GOALS {
+        let rounds = figures.rounds.iter().zip(&figures.parts).zip(&figures.fsynced);
+        let mut ratios: Vec<f64> = rounds
+            .filter_map(|((runs, parts), fsynced)| {
+                (goal.ratio)(&Round {
+                    runs,
+                    parts,
+                    fsynced: *fsynced,
+                })
+            })
+            .collect();
+        let (least, now, most) = middle(&mut ratios);
+        let verdict = match (goal.must.is_nan(), goal.less == (now <= goal.must)) {
+            (true, _) => "",
+            (false, true) => "",
+            (false, false) => "  falls short",
+        };
+        println!(
+            "{:<58} {now:>7.2} {least:>8.2}-{most:<8.2} {:>6.2} {:>7.2}{verdict}",
+            goal.name, goal.must, goal.stretch
+        );
+    }
+    println!(
+        "\n{:<24} {:>12} {:>12} {:>13} {:>8} {:>18}",
+        "run", "CPU µs", "answers/s", "allocations", "batch", "p50, p99 µs"
+    );
+    for name in figures.rounds.first().into_iter().flat_map(BTreeMap::keys) {
+        let of = |field: fn(&Figure) -> f64| {
+            let mut values: Vec<f64> = figures
+                .rounds
+                .iter()
+                .filter_map(|round| round.get(name))
+                .map(field)
+                .collect();
+            middle(&mut values).1
+        };
+        println!(
+            "{name:<24} {:>12.1} {:>12.0} {:>13.1} {:>8.1} {:>9.0} {:>8.0}",
+            of(|figure| figure.cpu_ns / 1_000.0),
+            of(|figure| figure.per_second),
+            of(|figure| figure.allocations),
+            of(|figure| figure.batch),
+            of(|figure| figure.latency_us.0),
+            of(|figure| figure.latency_us.1)
+        );
+    }
+    println!("\n{:<24} {:>12}", "part", "µs");
+    for name in figures.parts.first().into_iter().flat_map(BTreeMap::keys) {
+        let mut values: Vec<f64> = figures
+            .parts
+            .iter()
+            .filter_map(|round| round.get(name))
+            .copied()
+            .collect();
+        println!("{name:<24} {:>12.2}", middle(&mut values).1 / 1_000.0);
+    }
+    for (name, (memory, first)) in &figures.starts {
+        println!(
+            "{name}: {:.1} MB at rest after one request, {first:.0} ms from exec to the first answer",
+            *memory as f64 / 1_024.0
+        );
+    }
+    for failed in &figures.failed {
+        println!("FAILED {failed}");
+    }
+}
