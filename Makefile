@@ -93,7 +93,7 @@ fmt: ## Format the code
 	cargo fmt --all
 
 .PHONY: generate
-generate: ## Write the generated files: crds/*.yaml, crds/*.schema.json, docs/providers.md, examples/argocd/argocd-cm.yaml
+generate: ## Write the generated files: crds/*.yaml, crds/schemas/*, docs/providers.md, examples/argocd/argocd-cm.yaml
 	cargo run --quiet --package mef-crds --bin crdgen -- --write crds
 	cp crds/*.yaml charts/mef/crds-source/
 	examples/argocd/lua/make examples/argocd/argocd-cm.yaml

@@ -3,7 +3,8 @@
 
 use serde_json::{Map, Value, json};
 
-/// The schema (draft-07) of each kind from the text of its definition, as the file's name and content.
+/// The schema (draft-07) of each kind from the text of its definition, as the file's path and content. The path is that beside
+/// the definitions, in a folder of its own: `kubectl apply -f` takes every JSON file of its folder for an object.
 ///
 /// # Errors
 /// When a definition is no YAML or holds no version, which is a broken build.
@@ -52,7 +53,7 @@ fn of(definition: &str) -> Result<(String, String), String> {
     );
     let mut text = serde_json::to_string_pretty(&schema).map_err(|error| error.to_string())?;
     text.push('\n');
-    Ok((format!("{}.schema.json", kind.to_lowercase()), text))
+    Ok((format!("schemas/{}.schema.json", kind.to_lowercase()), text))
 }
 
 /// `of_source`: names of sources are narrower than those of other objects.

@@ -1,5 +1,5 @@
-//! Prints the CustomResourceDefinitions, writes each and its JSON Schema for editors to its file in a folder, or says which of a folder's files are not
-//! what the types say: `crdgen [--write FOLDER | --check FOLDER]`.
+//! Prints the CustomResourceDefinitions, writes each to its file in a folder and its JSON Schema for editors to `schemas` below
+//! it, or says which of these files are not what the types say: `crdgen [--write FOLDER | --check FOLDER]`.
 
 use std::error::Error;
 use std::io::Write;
@@ -33,7 +33,9 @@ fn run(arguments: &[&str]) -> Result<(), Box<dyn Error>> {
         }
         ["--write", folder] => {
             for (name, text) in files {
-                std::fs::write(Path::new(folder).join(name), text)?;
+                let path = Path::new(folder).join(name);
+                path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
+                std::fs::write(path, text)?;
             }
         }
         ["--check", folder] => {

@@ -62,22 +62,22 @@ fn the_definition_on_a_real_api_server() {
     a_user_sees_columns_category_and_manual(&server);
 }
 
+/// The folder as it is: whatever else lies in it is nothing that kubectl takes for an object.
 fn install(server: &ApiServer) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../crds");
+    let applied = server.kubectl(&["apply", "-f", folder.to_str().unwrap()], "");
+    assert!(applied.succeeded, "{}", applied.stderr);
+    assert_eq!(applied.stderr, "", "the API server warns of something");
+    assert_eq!(
+        applied.stdout.lines().count(),
+        2,
+        "a definition for each kind: {}",
+        applied.stdout
+    );
     for plural in ["eventsources", "eventreplays"] {
-        let name = format!("{plural}.events.mozdef.io");
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../crds/{name}.yaml"));
-        let applied = server.kubectl(&["apply", "-f", path.to_str().unwrap()], "");
-        assert!(applied.succeeded, "{}", applied.stderr);
-        assert_eq!(applied.stderr, "", "the API server warns of something");
-        let established = server.kubectl(
-            &[
-                "wait",
-                "--for=condition=Established",
-                "--timeout=60s",
-                &format!("crd/{name}"),
-            ],
-            "",
-        );
+        let name = format!("crd/{plural}.events.mozdef.io");
+        let wait = ["wait", "--for=condition=Established", "--timeout=60s", &name];
+        let established = server.kubectl(&wait, "");
         assert!(established.succeeded, "{}", established.stderr);
     }
 }
