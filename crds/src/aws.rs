@@ -135,6 +135,18 @@ pub struct AwsStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub stack_status: Option<String>,
+    /// The hash of the document the stack has, as its tag says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub hash: Option<String>,
+    /// The package of the definition that serves: its key in the account's bucket.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
+    pub package: Option<String>,
+    /// The generation of the source that the definition that serves was written under. It stays while other things change, so
+    /// that these are no other package.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub definition_generation: Option<i64>,
     /// Whether this stack ever served. It is then never deleted while the source stays.
     #[serde(default)]
     pub ever_ready: bool,

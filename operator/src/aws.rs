@@ -8,6 +8,7 @@ pub mod cause;
 pub mod clients;
 pub mod decide;
 pub mod edge;
+pub mod foresee;
 pub mod memory;
 pub mod names;
 pub mod observe;

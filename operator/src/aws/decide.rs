@@ -75,7 +75,7 @@ pub enum Sight {
 }
 
 /// Hashes of what the stack is to be.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hashes {
     /// Serving.
     pub open: String,

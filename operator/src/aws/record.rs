@@ -39,10 +39,35 @@ pub fn recall(status: Option<&AwsStatus>) -> Memory {
     }
 }
 
-/// The status that remembers. `name` and `word`: the stack's name, and its status where one was seen.
+/// What a status says of a stack beside what is remembered: no decision about it is made by this.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Shown<'a> {
+    /// The stack's name.
+    pub name: &'a str,
+    /// Its status, where it was seen.
+    pub word: Option<&'a str>,
+    /// The hash of its document, where it was seen.
+    pub hash: Option<&'a str>,
+    /// The key of the package that serves, where it is known.
+    pub package: Option<&'a str>,
+    /// The generation its definition was written under.
+    pub generation: Option<i64>,
+}
+
+/// The status that remembers.
 #[must_use]
-pub fn record(memory: &Memory, name: &str, word: Option<&str>) -> AwsStatus {
+pub fn record(memory: &Memory, shown: Shown<'_>) -> AwsStatus {
+    let Shown {
+        name,
+        word,
+        hash,
+        package,
+        generation,
+    } = shown;
     AwsStatus {
+        hash: hash.map(str::to_owned),
+        package: package.map(str::to_owned),
+        definition_generation: generation,
         account_id: memory.account.clone(),
         region: memory.region.clone(),
         stack_name: Some(name.to_owned()),
@@ -191,7 +216,14 @@ mod tests {
             consumed: vec!["adopt=arn".to_owned()],
             reconciled: Some("now".to_owned()),
         };
-        let status = record(&memory, "mef-a", Some("UPDATE_COMPLETE"));
+        let shown = Shown {
+            name: "mef-a",
+            word: Some("UPDATE_COMPLETE"),
+            hash: Some("d"),
+            package: Some("functions/e.zip"),
+            generation: Some(3),
+        };
+        let status = record(&memory, shown);
         let text = serde_json::to_string(&status).unwrap();
         let read: AwsStatus = serde_json::from_str(&text).unwrap();
         assert_eq!(recall(Some(&read)), memory);

@@ -15,6 +15,9 @@ const TIMEOUT_MINUTES: &str = "15";
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/protect-stack-resources.html>.
 pub const STACK_POLICY: &str = r#"{"Statement":[{"Effect":"Allow","Action":"Update:*","Principal":"*","Resource":"*"},{"Effect":"Deny","Action":["Update:Replace","Update:Delete"],"Principal":"*","Resource":["LogicalResourceId/EventQueue","LogicalResourceId/DeadLetterQueue","LogicalResourceId/RestApi","LogicalResourceId/HttpApi"]}]}"#;
 
+/// The logical ids in that policy.
+pub const PROTECTED: [&str; 4] = ["EventQueue", "DeadLetterQueue", "RestApi", "HttpApi"];
+
 /// What a call is about.
 #[derive(Clone, Copy, Debug)]
 pub struct Subject<'a> {
@@ -276,7 +279,8 @@ mod tests {
     fn the_policy_of_a_stack_names_every_queue_and_api() {
         let policy: serde_json::Value = serde_json::from_str(STACK_POLICY).unwrap();
         let denied = policy["Statement"][1]["Resource"].as_array().unwrap();
-        assert_eq!(denied.len(), 4);
+        let named = PROTECTED.map(|id| serde_json::Value::from(format!("LogicalResourceId/{id}")));
+        assert_eq!(denied, &named);
     }
 
     /// Every action the operator takes is in its policy, and every action of the policy is taken, here or by the rest of the

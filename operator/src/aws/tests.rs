@@ -5,7 +5,7 @@
 mod cloud;
 mod edge;
 mod model;
-mod rendering;
+pub(super) mod rendering;
 mod table;
 #[path = "../../../tests/bed/cloudformation/wire.rs"]
 #[allow(dead_code, reason = "tests of the whole operator use the rest")]

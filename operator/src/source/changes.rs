@@ -105,11 +105,11 @@ fn walk(path: &str, fields: &Value, paths: &mut Vec<String>) {
 }
 
 /// A key as a JSON pointer has it.
-fn escaped(key: &str) -> String {
+pub(crate) fn escaped(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 
-fn shown(value: &Value) -> String {
+pub(crate) fn shown(value: &Value) -> String {
     let text = match value {
         Value::String(text) => text.clone(),
         other => other.to_string(),

@@ -41,6 +41,8 @@ struct Made {
     documents: Documents,
     hashes: Hashes,
     package: Packed,
+    /// The generation its definition is written under.
+    generation: i64,
 }
 
 pub(super) async fn reconcile(
@@ -117,6 +119,7 @@ pub(super) async fn nowhere(
             stack: None,
             depths: None,
         },
+        made: None,
     };
     let before = object.status.clone().unwrap_or_default();
     write(object, context, &before, &status(&telling, context.now())).await?;
@@ -133,20 +136,37 @@ fn make(object: &EventSource, context: &Context, place: &Place<'_>, good: &Good)
     let folder = folder.ok_or("lambda.artefacts is not set in the operator's configuration")?;
     let path = folder.join(format!("bootstrap-{}.zip", place.architecture().as_str()));
     let program = std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let written = as_it_serves(object, good);
+    let good = written.as_ref().unwrap_or(good);
     let (name, content) = match &good.encoded().text {
         Text::Plain(text) => ("definition.json", text.as_bytes()),
         Text::Zipped(bytes) => ("definition.json.gz", bytes.as_slice()),
     };
     let package = pack(&program, name, content).map_err(|error| format!("{}: {error}", path.display()))?;
-    let (source, _) = Source::compile(good.definition().clone());
-    let methods = source.map(|source| source.methods()).unwrap_or_default();
-    let wanted = place.wanted(object, &methods, &package.key);
+    let wanted = place.wanted(object, &methods(good), &package.key);
     let (documents, hashes) = documents(&wanted, &place.owner(object)).map_err(|error| error.to_string())?;
     Ok(Made {
         documents,
         hashes,
         package,
+        generation: good.definition().generation,
     })
+}
+
+/// The definition as it is written in the package that serves, where it is the same. A definition holds the generation of its
+/// source: were that always the newest, a change of anything else would be another package, and a revert no way back.
+fn as_it_serves(object: &EventSource, good: &Good) -> Option<Good> {
+    let status = object.status.as_ref()?;
+    let serving = status.definition.as_ref()?.serving.as_deref()?;
+    let mut definition = good.definition().clone();
+    definition.generation = status.aws.as_ref()?.definition_generation?;
+    validate::recall(definition).filter(|_| serving == good.digest())
+}
+
+/// What the endpoint answers.
+pub(super) fn methods(good: &Good) -> Vec<String> {
+    let (source, _) = Source::compile(good.definition().clone());
+    source.map(|source| source.methods()).unwrap_or_default()
 }
 
 struct Look<'a> {
@@ -316,6 +336,7 @@ impl Look<'_> {
                 decision: &decision,
                 names: &names,
                 seen: Seen { stack, depths },
+                made: self.made.map(|made| (made.package.key.as_str(), made.generation)),
             },
             self.context.now(),
         ); // pure
@@ -350,7 +371,7 @@ async fn look_up(
     Ok(found)
 }
 
-fn notes(object: &EventSource) -> Notes {
+pub(super) fn notes(object: &EventSource) -> Notes {
     let of = |name: &str| object.annotations().get(name).cloned();
     Notes {
         reconcile: of(RECONCILE_ANNOTATION),

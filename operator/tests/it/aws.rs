@@ -12,15 +12,15 @@ use crate::wire::{Fault, Server};
 const ACCOUNT: &str = "111122223333";
 
 /// A cluster whose operator asks the scripted CloudFormation.
-struct Bed {
-    cluster: Cluster,
-    aws: Server,
+pub(crate) struct Bed {
+    pub(crate) cluster: Cluster,
+    pub(crate) aws: Server,
     _runtime: Runtime,
     _artefacts: tempfile::TempDir,
 }
 
 impl Bed {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let runtime = Runtime::new().expect("a runtime");
         let now = "2026-01-02T03:04:05Z".parse().expect("a time");
         let aws = runtime.block_on(Server::start(ACCOUNT, "eu-central-1", now));
@@ -31,6 +31,7 @@ impl Bed {
         let script = "import sys, zipfile\nz = zipfile.ZipFile(sys.argv[1], 'w')\nz.writestr('bootstrap', b'program')\nz.close()";
         let made = Command::new("python3").args(["-c", script]).arg(&zip).status();
         assert!(made.expect("python runs").success());
+        std::fs::copy(&zip, folder.path().join("bootstrap-arm64.zip")).expect("a writable folder");
         let cluster = Cluster::start_with(json!({
             "clusterId": "tests",
             "awsEndpoint": aws.url(),
@@ -50,18 +51,18 @@ impl Bed {
         }
     }
 
-    fn apply(&self, name: &str, change: impl FnOnce(&mut Value)) {
+    pub(crate) fn apply(&self, name: &str, change: impl FnOnce(&mut Value)) {
         let mut object = source(name);
         change(&mut object);
         self.cluster.ok(&["apply", "-f", "-"], &object.to_string());
     }
 
-    fn count(&self, action: &str) -> usize {
+    pub(crate) fn count(&self, action: &str) -> usize {
         self.aws.asked().iter().filter(|asked| *asked == action).count()
     }
 }
 
-fn source(name: &str) -> Value {
+pub(crate) fn source(name: &str) -> Value {
     json!({
         "apiVersion": "events.mozdef.io/v1alpha1",
         "kind": "EventSource",

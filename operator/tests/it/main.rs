@@ -32,6 +32,7 @@ mod letters;
 mod nats_server;
 mod permissions;
 mod plan;
+mod plan_aws;
 mod overlays;
 mod provisioning;
 mod refusals;

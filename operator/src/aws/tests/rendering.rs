@@ -23,7 +23,7 @@ fn texts<const N: usize>(texts: [&str; N]) -> BTreeSet<String> {
     texts.map(str::to_owned).into()
 }
 
-fn least(api: Api) -> Wanted {
+pub(in crate::aws) fn least(api: Api) -> Wanted {
     Wanted {
         names: Names::new("prod", "security", "zoom", None),
         place: Place {
@@ -201,7 +201,7 @@ fn the_table_of_replacements_is_that_of_the_published_schemas() {
         .output()
         .unwrap();
     pretty_assertions::assert_str_eq!(
-        include_str!("create-only.yaml"),
+        include_str!("../template/create-only.yaml"),
         String::from_utf8_lossy(&made.stdout)
     );
 }
@@ -217,7 +217,7 @@ const PRECIOUS: [&str; 4] = [
 /// What an update from one document to another would replace or delete of what is precious.
 fn losses(before: &Value, after: &Value) -> Vec<String> {
     let table: BTreeMap<String, Vec<String>> =
-        serde_yaml::from_str(include_str!("create-only.yaml")).unwrap();
+        serde_yaml::from_str(include_str!("../template/create-only.yaml")).unwrap();
     let mut losses = Vec::new();
     for (id, old) in before["Resources"].as_object().unwrap() {
         let kind = old["Type"].as_str().unwrap();

@@ -8,7 +8,7 @@ use mef_crds::{
 
 use crate::aws::decide::Decision;
 use crate::aws::names::Names;
-use crate::aws::record::record;
+use crate::aws::record::{Shown, record};
 use crate::aws::stack::Stack;
 use crate::source::look::aspects;
 use crate::source::status::{Aspect, Conditions, cut};
@@ -21,6 +21,8 @@ pub(super) struct Telling<'a> {
     pub(super) decision: &'a Decision,
     pub(super) names: &'a Names,
     pub(super) seen: Seen<'a>,
+    /// The key of the package that is asked for, and the generation its definition is written under.
+    pub(super) made: Option<(&'a str, i64)>,
 }
 
 /// What was seen.
@@ -38,6 +40,7 @@ pub(super) fn status(telling: &Telling<'_>, now: Timestamp) -> EventSourceStatus
         decision,
         names,
         seen,
+        made,
     } = telling;
     let before = object.status.clone().unwrap_or_default();
     let generation = object.metadata.generation.unwrap_or(0);
@@ -63,8 +66,9 @@ pub(super) fn status(telling: &Telling<'_>, now: Timestamp) -> EventSourceStatus
         Some(_) => Aspect::unknown(Reason::NotProbed, "the URL is not asked"),
         None => Aspect::unknown(Reason::Pending, "the stack has no URL yet"),
     };
-    let is_ready = ready.holds == Some(true);
-    let decided = (is_ready && told.reconciling.is_none()) || stalled.is_some();
+    // What is asked for: while an update may still be taken back, it is what was before.
+    let serves = ready.holds == Some(true) && told.reconciling.is_none();
+    let decided = serves || stalled.is_some();
     let mut conditions = Conditions::of(&before.conditions, generation, now);
     let was_ready = || {
         before
@@ -100,6 +104,8 @@ pub(super) fn status(telling: &Telling<'_>, now: Timestamp) -> EventSourceStatus
             &Aspect::yes(Reason::SuspendedBySpec, message),
         );
     }
+    let before_aws = object.status.as_ref().and_then(|status| status.aws.as_ref());
+    let now_serves = made.filter(|_| serves);
     let annotations = object.metadata.annotations.as_ref();
     let asked = annotations.and_then(|annotations| annotations.get(RECONCILE_ANNOTATION));
     let depths = seen.depths.and_then(|depths| depths.as_ref().ok());
@@ -118,11 +124,7 @@ pub(super) fn status(telling: &Telling<'_>, now: Timestamp) -> EventSourceStatus
         conditions: conditions.list,
         mode: Some("aws".to_owned()),
         definition: Some(DefinitionStatus {
-            serving: if is_ready && told.reconciling.is_none() {
-                desired.clone()
-            } else {
-                serving
-            },
+            serving: if serves { desired.clone() } else { serving },
             desired,
         }),
         endpoint: url.map(|url| EndpointStatus { url: Some(url) }),
@@ -141,8 +143,21 @@ pub(super) fn status(telling: &Telling<'_>, now: Timestamp) -> EventSourceStatus
         }),
         aws: Some(record(
             &decision.memory,
-            names.stack(),
-            seen.stack.map(|stack| stack.word.as_str()),
+            Shown {
+                name: names.stack(),
+                word: seen.stack.map(|stack| stack.word.as_str()),
+                // What was seen once stays true while nothing is seen: only the operator changes a stack.
+                hash: seen
+                    .stack
+                    .and_then(Stack::hash)
+                    .or_else(|| before_aws.and_then(|aws| aws.hash.as_deref())),
+                package: now_serves
+                    .map(|(package, _)| package)
+                    .or_else(|| before_aws.and_then(|aws| aws.package.as_deref())),
+                generation: now_serves
+                    .map(|(_, generation)| generation)
+                    .or_else(|| before_aws.and_then(|aws| aws.definition_generation)),
+            },
         )),
         receiver: None,
         samples: judged.samples.clone(),

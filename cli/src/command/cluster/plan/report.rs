@@ -1,7 +1,10 @@
 //! What is foreseen, as data and as text. Pure.
 
+mod stack;
+
 use mef_crds::EventSource;
-use mef_operator::source::changes::changes;
+use mef_operator::aws::foresee as aws;
+use mef_operator::source::changes::{Change as Found, changes};
 use mef_operator::source::diff::{Apply, Live, Why};
 use mef_operator::source::foresee::{Foreseen, StreamChange};
 use mef_operator::source::validate::sentences;
@@ -9,6 +12,7 @@ use serde::Serialize;
 
 use crate::layout::paragraph;
 use crate::output::{Output, Style, printable};
+use stack::Stack;
 
 /// The plan of one source: one element of `-o json`. Stable.
 #[derive(Debug, Serialize)]
@@ -27,6 +31,9 @@ pub(super) struct Plan {
     replaces_pods: bool,
     objects: Vec<Object>,
     streams: Vec<Stream>,
+    /// Of a source in AWS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stack: Option<Stack>,
 }
 
 /// What would come of an object, or of a source in all.
@@ -39,6 +46,8 @@ enum Action {
     Change,
     /// Somebody changed it by hand; it would be set back.
     Repair,
+    /// Another would take its place, and it would go.
+    Replace,
     Remove,
     /// Nothing of the new spec would be rolled out.
     Refuse,
@@ -86,6 +95,7 @@ impl Plan {
             replaces_pods: false,
             objects: Vec::new(),
             streams: Vec::new(),
+            stack: None,
         }
     }
 
@@ -108,12 +118,14 @@ impl Plan {
             objects.clear();
         }
         let streams: Vec<_> = foreseen.streams.iter().map(stream).collect();
+        let stack = foreseen.stack.as_ref().map(Stack::of);
         let action = match (
             &refused,
             foreseen.before.is_none(),
             objects.is_empty() && streams.is_empty(),
         ) {
             (Some(_), ..) => Action::Refuse,
+            (None, ..) if stack.is_some() => stack.as_ref().map_or(Action::None, Stack::action),
             (None, _, true) => Action::None,
             (None, true, _) => Action::Add,
             (None, false, _) => Action::Change,
@@ -133,6 +145,7 @@ impl Plan {
             replaces_pods: objects.iter().any(|object| of_pods(&object)),
             objects,
             streams,
+            stack,
         }
     }
 
@@ -161,11 +174,17 @@ impl Plan {
             lines.push(row(output, stream.action, &format!("stream {}", stream.name)));
             lines.extend(stream.changes.iter().map(field));
         }
+        if let Some(stack) = &self.stack {
+            stack.text(output, &mut lines);
+        }
         lines.push(format!("  {}", self.summary()));
         lines.join("\n")
     }
 
     fn definition_text(&self) -> String {
+        if let Some(stack) = &self.stack {
+            return stack.definition_text(self.definition.from.as_deref(), self.definition.to.as_deref());
+        }
         match (&self.definition.from, &self.definition.to) {
             (None, None) => "no pods run, and none would be started".to_owned(),
             (None, Some(to)) => format!("definition {to} would be served for the first time"),
@@ -191,6 +210,9 @@ impl Plan {
         if self.suspended {
             return "nothing is done while spec.suspend is set".to_owned();
         }
+        if let Some(stack) = &self.stack {
+            return stack.summary();
+        }
         if actions().next().is_none() {
             return "nothing to do".to_owned();
         }
@@ -208,6 +230,9 @@ impl Plan {
 fn refused(foreseen: &Foreseen) -> Option<String> {
     if !foreseen.problems.is_empty() {
         return Some(sentences(&foreseen.problems));
+    }
+    if let Some(aws::Outcome::Refused(why)) = foreseen.stack.as_ref().map(|stack| &stack.outcome) {
+        return Some(why.clone());
     }
     let foreign = &foreseen.plan.foreign;
     (!foreign.is_empty()).then(|| {
@@ -238,17 +263,19 @@ fn applied(apply: &Apply, live: &[Live]) -> Object {
         action,
         kind: apply.kind.resource().kind,
         name: apply.name.clone(),
-        changes: fields
-            .unwrap_or_default()
-            .into_iter()
-            .map(|change| Field {
-                path: change.path,
-                change: Change {
-                    from: change.from,
-                    to: change.to,
-                },
-            })
-            .collect(),
+        changes: fields.unwrap_or_default().iter().map(Field::of).collect(),
+    }
+}
+
+impl Field {
+    fn of(change: &Found) -> Self {
+        Self {
+            path: change.path.clone(),
+            change: Change {
+                from: change.from.clone(),
+                to: change.to.clone(),
+            },
+        }
     }
 }
 
@@ -279,6 +306,7 @@ fn row(output: Output, action: Action, what: &str) -> String {
         Action::Add => (Style::Good, "+", ""),
         Action::Change => (Style::Doubtful, "~", ""),
         Action::Repair => (Style::Doubtful, "~", " (changed by somebody, would be set back)"),
+        Action::Replace => (Style::Bad, "±", " (made anew, and the old one goes)"),
         Action::Remove => (Style::Bad, "-", ""),
         Action::None | Action::Refuse => (Style::Faint, " ", ""),
     };
