@@ -146,6 +146,7 @@ pub struct AwsStatus {
     /// The generation of the source that the definition that serves was written under. It stays while other things change, so
     /// that these are no other package.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
     pub definition_generation: Option<i64>,
     /// Whether this stack ever served. It is then never deleted while the source stays.
     #[serde(default)]

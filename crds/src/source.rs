@@ -41,7 +41,8 @@ use crate::verification::Verification;
     .message("webhook.path cannot change once the source runs in AWS: the URL would be another"),
     validation = Rule::new("!has(self.queue) || !has(self.queue.kmsKeyArn) || (has(self.runtime) && has(self.runtime.aws))").message("queue.kmsKeyArn needs runtime.aws: nothing else has keys of AWS"),
     validation = Rule::new("!has(self.runtime) || !has(oldSelf.runtime) || !has(self.runtime.cluster) || !has(oldSelf.runtime.cluster) || self.runtime.cluster.queue.nats.cluster == oldSelf.runtime.cluster.queue.nats.cluster").message("runtime.cluster.queue.nats.cluster cannot change once it is set: what is in the old streams would be left behind"),
-    validation = Rule::new("!has(self.webhook.secrets) || (has(self.runtime) && has(self.runtime.aws)) || self.webhook.secrets.all(secret, has(secret.secretRef))").message("webhook.secrets: secretsManager and ssmParameter are read by a function in AWS; a cluster and mef dev take secretRef"),
+    // One without any reference is told so at its own place, and nothing else.
+    validation = Rule::new("!has(self.webhook.secrets) || (has(self.runtime) && has(self.runtime.aws)) || self.webhook.secrets.all(secret, has(secret.secretRef) || (!has(secret.secretsManager) && !has(secret.ssmParameter)))").message("webhook.secrets: secretsManager and ssmParameter are read by a function in AWS; a cluster and mef dev take secretRef"),
     validation = Rule::new("!has(self.webhook.secrets) || !has(self.runtime) || !has(self.runtime.aws) || self.webhook.secrets.all(secret, !has(secret.secretRef))").message("webhook.secrets: a function in AWS cannot read a Secret of Kubernetes; it takes secretsManager and ssmParameter"),
     validation = Rule::new("!has(self.runtime) || !has(self.runtime.cluster) || !has(self.queue) || !has(self.queue.maxReceiveCount)").message("queue.maxReceiveCount has no effect with JetStream, which gives a message back until it is acknowledged: remove it"),
 )]

@@ -3,6 +3,7 @@
 //! Names and texts of files in, objects with the places of their fields out, and every problem of every document of
 //! every file at once. It reads no file itself and resolves nothing: see [`crate::definition`].
 
+mod foreign;
 mod inside;
 mod kinds;
 pub(crate) mod messages;
@@ -23,6 +24,7 @@ use crate::diagnostics::{Problem, has_errors};
 use crate::expression::LetterFilter;
 use crate::preset::Preset;
 use crate::secret::Secret;
+use foreign::Foreign;
 use yaml::Chunk;
 
 pub use position::Position;
@@ -44,6 +46,7 @@ pub struct Manifests {
     files: Vec<PathBuf>,
     documents: Vec<Manifest>,
     problems: Vec<Problem>,
+    foreign: Foreign,
 }
 
 /// One object, with the places of its fields.
@@ -98,6 +101,7 @@ impl Manifests {
                     }
                 }
                 manifests.refuse_duplicates();
+                manifests.problems.extend(manifests.foreign.problem());
             }
             Err(message) => manifests.problems.push(Problem::error(
                 "",
@@ -223,6 +227,11 @@ impl Manifests {
             }
         };
         if value.is_null() {
+            return;
+        }
+        if let Some(kind) = foreign::kind(&value) {
+            let place = here(Problem::warning("kind", ""), positions.locate("kind"));
+            self.foreign.take(kind, place);
             return;
         }
         self.problems
@@ -414,10 +423,8 @@ fn understand(value: &Value, rules: &AllRules) -> Result<Understood, Problem> {
             let (values, problems) = kinds::secret(value);
             Ok(plain("Secret", value, Content::Secret(values), problems))
         }
-        _ => Err(
-            Problem::warning("kind", format!("{kind} ({api_version}) is skipped"))
-                .help("only EventSource, EventReplay, ConfigMap and Secret are read"),
-        ),
+        // Near enough to be a slip: of group or kind.
+        _ => Err(Problem::warning("kind", format!("{kind} ({api_version}) is skipped")).help(foreign::OURS)),
     }
 }
 

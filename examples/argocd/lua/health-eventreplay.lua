@@ -22,7 +22,8 @@ end
 if is_true("Complete") then
   return {status = "Healthy", message = message("Complete")}
 end
-if is_true("Suspended") or spec.suspend == true then
+-- Not the condition: after a resume it is true until the operator has looked.
+if spec.suspend == true then
   return {status = "Suspended", message = "The replay is stopped by spec.suspend"}
 end
 if observed == nil or observed < (tonumber(metadata.generation) or 0) then

@@ -22,7 +22,8 @@ if metadata.deletionTimestamp ~= nil then
   if why == "" then why = "Pending deletion" end
   return {status = "Progressing", message = why}
 end
-if is_true("Suspended") or spec.suspend == true then
+-- Not the condition: after a resume it is true until the operator has looked.
+if spec.suspend == true then
   return {status = "Suspended", message = "Changes are stopped by spec.suspend; what serves keeps serving"}
 end
 if observed == nil or observed < (tonumber(metadata.generation) or 0) then

@@ -20,7 +20,7 @@ fn vm() -> PathBuf {
 }
 
 /// What a script makes of each object.
-fn lua(mode: &str, script: &str, objects: &[Value]) -> Vec<Value> {
+pub(crate) fn lua(mode: &str, script: &str, objects: &[Value]) -> Vec<Value> {
     let mut child = Command::new(vm())
         .arg(mode)
         .arg(repository().join("examples/argocd/lua").join(script))
@@ -50,7 +50,7 @@ fn health(object: &Value) -> (String, String) {
 }
 
 /// Every object that comes of one when a field is taken away or is of another type.
-fn odd(object: &Value) -> Vec<Value> {
+pub(crate) fn odd(object: &Value) -> Vec<Value> {
     fn pointers(value: &Value, path: &str, found: &mut Vec<String>) {
         found.push(path.to_owned());
         match value {

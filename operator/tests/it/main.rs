@@ -11,6 +11,7 @@
 mod bad_days;
 mod churn;
 mod argocd;
+mod argocd_replay;
 mod aws;
 #[path = "../../../tests/bed/cloudformation/cloud.rs"]
 #[allow(dead_code, reason = "the model of the decision uses the rest")]
@@ -33,6 +34,7 @@ mod nats_server;
 mod permissions;
 mod plan;
 mod plan_aws;
+mod overlay_days;
 mod overlays;
 mod provisioning;
 mod refusals;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
 
-fn put(cluster: &Cluster, name: &str, key: &str, text: &str) {
+pub(crate) fn put(cluster: &Cluster, name: &str, key: &str, text: &str) {
     let config_map =
         json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {key: text}});
     // kubectl's own apply would copy it into an annotation, which holds 256 kB.
@@ -20,7 +20,7 @@ fn layered(cluster: &Cluster, names: &'static [&'static str]) {
     cluster.apply("sample", |object| with_overlays(object, names));
 }
 
-fn with_overlays(object: &mut Value, names: &[&str]) {
+pub(crate) fn with_overlays(object: &mut Value, names: &[&str]) {
     object["spec"]["filter"] = json!(".base == true");
     object["spec"]["mozdef"] = json!({"service": "base", "tags": ["base"], "category": "base"});
     let list = names
@@ -30,7 +30,7 @@ fn with_overlays(object: &mut Value, names: &[&str]) {
 }
 
 /// The definition that the pods are told to run.
-fn told(cluster: &Cluster) -> Value {
+pub(crate) fn told(cluster: &Cluster) -> Value {
     let template = cluster.get("deployment", "mef-sample")["spec"]["template"].clone();
     let digest = template["metadata"]["annotations"]["events.mozdef.io/definition"].clone();
     let maps = cluster.list("configmap", "sample");
@@ -44,7 +44,7 @@ fn told(cluster: &Cluster) -> Value {
     serde_json::from_str(text).expect("JSON")
 }
 
-fn ready(cluster: &Cluster) {
+pub(crate) fn ready(cluster: &Cluster) {
     cluster.eventually(
         "a source that is ready and whose pods run what is asked for",
         || {

@@ -12,7 +12,7 @@ fn requiring(member: &str) -> Value {
 }
 
 /// A ready source with so many dead letters: events with an `id` where the schema wants a `uuid`.
-fn refused(cluster: &Cluster, count: usize) -> Letters {
+pub(crate) fn refused(cluster: &Cluster, count: usize) -> Letters {
     cluster.ready("sample", |object| object["spec"]["schemas"] = requiring("uuid"));
     let letters = Letters::of(cluster, "sample");
     let events: Vec<_> = (0..count).map(|id| json!({"id": id, "who": "hunter2"})).collect();
@@ -21,7 +21,7 @@ fn refused(cluster: &Cluster, count: usize) -> Letters {
 }
 
 /// Events need an `id` from now on.
-fn correct(cluster: &Cluster) {
+pub(crate) fn correct(cluster: &Cluster) {
     cluster.ready("sample", |object| object["spec"]["schemas"] = requiring("id"));
     let desired = || cluster.get("evsrc", "sample")["status"].clone();
     cluster.eventually("the new definition serves", || {
@@ -32,7 +32,7 @@ fn correct(cluster: &Cluster) {
     });
 }
 
-fn replay(cluster: &Cluster, name: &str, spec: &Value) {
+pub(crate) fn replay(cluster: &Cluster, name: &str, spec: &Value) {
     let mut object = json!({
         "apiVersion": "events.mozdef.io/v1alpha1",
         "kind": "EventReplay",
@@ -55,7 +55,7 @@ fn condition(cluster: &Cluster, name: &str, kind: &str) -> Option<(String, Strin
 
 /// Waits until the replay says so; gives the message.
 #[track_caller]
-fn until(cluster: &Cluster, name: &str, kind: &str, status: &str, reason: &str) -> String {
+pub(crate) fn until(cluster: &Cluster, name: &str, kind: &str, status: &str, reason: &str) -> String {
     let mut last = None;
     cluster.eventually(&format!("{kind}={status} {reason} of {name}"), || {
         let now = condition(cluster, name, kind);
@@ -77,7 +77,7 @@ fn expected(examined: u64, matched: u64, delivered: u64, failed_again: u64, skip
         "skipped": skipped, "filtered": 0})
 }
 
-fn suspend(cluster: &Cluster, name: &str, suspend: bool) {
+pub(crate) fn suspend(cluster: &Cluster, name: &str, suspend: bool) {
     let patch = json!({"spec": {"suspend": suspend}}).to_string();
     cluster.ok(&["patch", "evreplay", name, "--type=merge", "-p", &patch], "");
 }

@@ -145,6 +145,39 @@ fn other_kinds_are_skipped_with_a_word() {
     );
 }
 
+/// A repository of GitOps holds much that is others'; what is near enough to be a slip has a word of its own.
+#[test]
+fn many_of_other_kinds_are_one_word_and_a_slip_is_told_apart() {
+    let object = |api: &str, kind: &str| {
+        format!("apiVersion: {api}\nkind: {kind}\nmetadata: {{name: a}}\ndata: {{a: off}}\n---\n")
+    };
+    let text = [
+        object("apps/v1", "Deployment"),
+        object("apps/v1", "Deployment"),
+        object("v1", "Service"),
+        object("events.mozdef.io/v1alpha1", "EventSorce"),
+        object("event.example.org/v1", "EventSource"),
+    ]
+    .concat();
+    let manifests = read(&text);
+    let texts: Vec<String> = manifests
+        .problems()
+        .iter()
+        .map(|problem| problem.message.clone())
+        .collect();
+    assert_eq!(
+        texts
+            .iter()
+            .filter(|text| text.contains("skipped"))
+            .collect::<Vec<_>>(),
+        [
+            "EventSorce (events.mozdef.io/v1alpha1) is skipped",
+            "EventSource (event.example.org/v1) is skipped",
+            "3 objects of other kinds are skipped: 2 Deployment (apps/v1), Service (v1)",
+        ]
+    );
+}
+
 #[test]
 fn what_kubectl_would_read_as_a_boolean_is_warned_of() {
     let manifests =

@@ -15,6 +15,7 @@ mod audit;
 mod browser;
 mod collector;
 mod dev;
+pub mod gitops;
 mod mef;
 mod message;
 mod skip;

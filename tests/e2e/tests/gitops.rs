@@ -6,49 +6,12 @@
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
+use mef_e2e::gitops::{kustomize, letters, objects, presync, script, text};
 use mef_e2e::{ApiServer, mef, repository, skip};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tempfile::TempDir;
-
-fn script(path: &str) -> PathBuf {
-    let built = Command::new(repository().join(path))
-        .stderr(Stdio::inherit())
-        .output()
-        .expect("the script runs");
-    assert!(built.status.success(), "{path} failed");
-    PathBuf::from(String::from_utf8(built.stdout).expect("UTF-8").trim())
-}
-
-fn presync() -> PathBuf {
-    repository().join("examples/argocd/presync")
-}
-
-fn text(output: Output) -> String {
-    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{errors}");
-    String::from_utf8(output.stdout).expect("UTF-8")
-}
-
-fn kustomize(folder: &Path) -> String {
-    let kustomize = script("tests/bed/gitops/build").join("kustomize");
-    text(
-        Command::new(kustomize)
-            .arg("build")
-            .arg(folder)
-            .output()
-            .expect("kustomize runs"),
-    )
-}
-
-fn objects(rendered: &str) -> Vec<Value> {
-    serde_yaml::Deserializer::from_str(rendered)
-        .map(|document| Value::deserialize(document).expect("YAML"))
-        .filter(|value| !value.is_null())
-        .collect()
-}
 
 fn source(rendered: &str) -> Value {
     let mut sources = objects(rendered);
@@ -79,9 +42,14 @@ fn a_real_api_server_takes_every_example() {
         let done = server.kubectl(arguments, stdin);
         assert!(done.succeeded, "{arguments:?}: {}", done.stderr);
     };
-    let vendors = script("tests/bed/gitops/build").join("argocd");
-    let own = repository().join("crds/eventsources.events.mozdef.io.yaml");
-    for definitions in [vendors.as_path(), own.as_path()] {
+    let vendors = script("tests/bed/gitops/build");
+    let own = repository().join("crds");
+    for definitions in [
+        vendors.join("argocd"),
+        vendors.join("flux-source"),
+        vendors.join("flux-kustomize"),
+        own,
+    ] {
         ok(
             &["apply", "--server-side", "-f", definitions.to_str().unwrap()],
             "",
@@ -97,7 +65,7 @@ fn a_real_api_server_takes_every_example() {
         ],
         "",
     );
-    for namespace in ["argocd", "security", "events", "mozdef-ef"] {
+    for namespace in ["argocd", "flux-system", "security", "events", "mozdef-ef"] {
         ok(&["create", "namespace", namespace], "");
     }
     let dry = ["create", "--dry-run=server", "--validate=strict", "-f"];
@@ -115,6 +83,18 @@ fn a_real_api_server_takes_every_example() {
         ok(&[&dry[..], &[path.to_str().unwrap()]].concat(), "");
     }
     ok(&[&dry[..], &["-"]].concat(), &kustomize(&presync()));
+    let flux = fs::read_to_string(repository().join("examples/flux/sources.yaml")).unwrap();
+    assert_eq!(objects(&flux).len(), 2);
+    ok(&[&dry[..], &["-"]].concat(), &flux);
+    // Flux's definitions are there to say no.
+    let wrong = flux.replace("timeout: 5m", "timeout: soon");
+    assert_ne!(wrong, flux);
+    let refused = server.kubectl(&[&dry[..], &["-"]].concat(), &wrong);
+    assert!(
+        !refused.succeeded && refused.stderr.contains("spec.timeout"),
+        "{}",
+        refused.stderr
+    );
     for folder in ["overlays", "migrate"] {
         let mut files = Vec::new();
         yaml_files(&repository().join("examples").join(folder), &mut files);
@@ -216,21 +196,6 @@ fn expressions_come_through_kustomize_helm_and_flux_as_they_are() {
         assert_eq!(run.code, 0, "{tool}: {}", run.stdout);
         assert!(run.stdout.contains("2 samples passed"), "{tool}: {}", run.stdout);
     }
-}
-
-/// Three hundred recorded dead letters; the field `forced` of one of them is null.
-fn letters() -> String {
-    let example = fs::read_to_string(presync().join("letters.ndjson")).unwrap();
-    let first: Value = serde_json::from_str(example.lines().next().unwrap()).unwrap();
-    let lines = (0..300).map(|number| {
-        let mut letter = first.clone();
-        let forced = if number == 217 { json!(null) } else { json!(false) };
-        let body = json!({"ref": format!("refs/heads/b{number}"), "repository": {"full_name": "acme/vault"}, "forced": forced});
-        letter["eventId"] = format!("recorded-{number:03}").into();
-        letter["body"] = body.to_string().into();
-        format!("{letter}\n")
-    });
-    lines.collect()
 }
 
 /// What the Job of the example would run, on the files that it would mount.

@@ -1,7 +1,7 @@
 //! A cluster with a real node: the bed of `tests/bed/node`, or the reader's own.
 //!
 //! `MEF_E2E=1` asks for these tests (`make e2e` does). With `KUBECONFIG` they run in that cluster: `MEF_E2E_OPERATOR` and `MEF_E2E_RECEIVER`
-//! name images it can pull, `NATS_URL` a JetStream server that its pods and this machine reach, and this machine must reach
+//! name images it can pull (`MEF_E2E_CLI` one more, of `mef`), `NATS_URL` a JetStream server that its pods and this machine reach, and this machine must reach
 //! its Services' addresses. Else the bed is started, where that is possible.
 
 use std::collections::BTreeMap;
@@ -23,6 +23,8 @@ pub(crate) struct Bed {
     kubectl: PathBuf,
     /// Of the operator, and of a receiver.
     pub(crate) images: [String; 2],
+    /// Of the command `mef`; none in a cluster of the reader's that names none.
+    pub(crate) command_image: Option<String>,
     pub(crate) nats: Nats,
     /// Whether it is the project's own, whose parts may be stopped.
     pub(crate) own: bool,
@@ -73,6 +75,7 @@ impl Bed {
             kubeconfig,
             kubectl: "kubectl".into(),
             images: [variable("MEF_E2E_OPERATOR"), variable("MEF_E2E_RECEIVER")],
+            command_image: std::env::var("MEF_E2E_CLI").ok(),
             nats: Nats {
                 url: variable("NATS_URL"),
                 users: false,
@@ -90,6 +93,7 @@ impl Bed {
             kubectl: folder.join("bin/kubectl"),
             kubeconfig,
             images: ["operator", "receiver"].map(|part| names[part].to_owned()),
+            command_image: Some(names["cli"].to_owned()),
             nats: Nats {
                 url: "nats://10.244.0.1:4222".to_owned(),
                 users: true,

@@ -14,6 +14,7 @@ mod bed;
 mod going;
 mod load;
 mod minute;
+mod presync;
 mod refusals;
 mod release;
 mod siem;
