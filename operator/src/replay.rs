@@ -8,6 +8,7 @@ mod choice;
 mod options;
 mod preview;
 mod runs;
+mod sqs;
 mod status;
 mod subject;
 mod watch;

@@ -81,6 +81,8 @@ pub struct Options {
     pub patience: Duration,
     /// How long a letter is hidden from others while it is worked on, where the queue can hide it: longer than `patience`.
     pub hold: Duration,
+    /// Whether a run of this replay may have been cut off: letters that are hidden still are waited for, at most `hold`.
+    pub resumed: bool,
 }
 
 impl Options {
@@ -100,6 +102,7 @@ impl Options {
             max_attempts: 10,
             patience: Duration::from_secs(30),
             hold: Duration::from_secs(120),
+            resumed: false,
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use mef_queue::{Delivery, Lane, QueueError};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::keep::{NotKept, keep};
@@ -19,6 +19,8 @@ use super::{Became, Counts, Ended, Entry, Found, LeftAlone, Options, Plan, Repla
 const BATCH: usize = 32;
 /// Letters at work at once: what a crash may repeat.
 const AT_WORK: usize = 8;
+/// Between two looks at how much is hidden.
+const BETWEEN_DEPTHS: Duration = Duration::from_secs(1);
 /// How long one letter may take in the pipeline before its expression is interrupted and it is refused again.
 const LONGEST_PROCESSING: Duration = Duration::from_secs(5);
 
@@ -53,6 +55,7 @@ pub async fn run(
         marked: 0,
         report,
     };
+    replay.wait_for_what_was_held(stop).await;
     let ended = replay.letters(stop).await;
     // Also after an error: what is at work is never cut off between sending and deleting.
     let settled = replay.settle_all().await;
@@ -89,6 +92,23 @@ struct Replay<'a> {
 }
 
 impl Replay<'_> {
+    /// A run that was cut off may have letters hidden still; a look before they are visible would miss them, and call the
+    /// replay finished.
+    async fn wait_for_what_was_held(&mut self, stop: &CancellationToken) {
+        let until = Instant::now() + self.options.hold;
+        while self.options.resumed && Instant::now() < until && !stop.is_cancelled() {
+            match self.worker.subject.queue.depth(Lane::Dead).await {
+                Ok(depth) if depth.in_flight > 0 => {}
+                // What cannot be asked is told by the look itself.
+                _ => return,
+            }
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = sleep(BETWEEN_DEPTHS) => {}
+            }
+        }
+    }
+
     async fn letters(&mut self, stop: &CancellationToken) -> Result<Ended, ReplayError> {
         let mut after = None;
         // Those at work are counted when they are done.

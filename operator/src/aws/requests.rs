@@ -326,8 +326,10 @@ mod tests {
             ("s3:PutObject", "a package is uploaded"),
             ("s3:GetObject", "whether a package is there (HeadObject)"),
             ("s3:ListBucket", "a package that is missing answers 404, not 403"),
-            ("sqs:GetQueueAttributes", "depths"),
-            ("sqs:GetQueueUrl", "depths, where the URL is not known yet"),
+            (
+                "sqs:GetQueueAttributes",
+                "depths, and what a replay that was cut off hides still",
+            ),
             ("sqs:ReceiveMessage", "replays read dead letters"),
             ("sqs:DeleteMessage", "replays delete what they sent"),
             ("sqs:SendMessage", "replays send"),

@@ -12,6 +12,10 @@ use mef_replay::{Counts, Mode, Select, frame_filter};
 /// How long the queue may take nothing before the run breaks off; it is begun again later.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long letters are hidden from others in a queue that can only be received from, while they are looked at and worked on;
+/// extended meanwhile. What a killed operator held is visible again after it.
+pub(super) const HOLD: Duration = Duration::from_secs(120);
+
 /// What a spec asks for, read and compiled.
 pub(crate) struct Options {
     select: Select,
@@ -103,6 +107,11 @@ impl Options {
             rate_per_second: self.rate_per_second.filter(|_| !self.dry_run),
             max_attempts: self.max_attempts,
             patience: PATIENCE,
+            hold: HOLD,
+            resumed: object
+                .status
+                .as_ref()
+                .is_some_and(|status| status.started_at.is_some()),
             ..mef_replay::Options::new(String::new(), began)
         }
     }

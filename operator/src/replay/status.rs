@@ -133,6 +133,12 @@ pub(crate) fn event(before: &EventReplayStatus, after: &EventReplayStatus) -> Op
         Reason::FilterFailed,
         Reason::NoRuntime,
         Reason::UnknownCluster,
+        Reason::UnknownAccount,
+        Reason::AccountMismatch,
+        Reason::StackNotOwned,
+        Reason::CredentialsInvalid,
+        Reason::AccessDenied,
+        Reason::AWSUnreachable,
     ];
     let is_bad = bad.iter().any(|bad| bad.as_str() == reason);
     Some(Event {

@@ -5,11 +5,14 @@ use std::time::{Duration, Instant};
 
 use kube::{Api, ResourceExt};
 use mef_crds::{EventReplay, EventSource, Reason};
+use mef_pipeline::diagnostics::Problem;
 use mef_pipeline::source::Source;
 use mef_queue::Queue;
 use mef_queue::nats::NatsQueue;
 use mef_replay::Subject;
 
+use super::sqs;
+use crate::aws;
 use crate::context::Context;
 use crate::source::{fetch, streams, validate};
 
@@ -63,12 +66,16 @@ pub(crate) async fn subject(
 
 /// The source's queue, where it can be asked now.
 async fn queue(source: &EventSource, context: &Context) -> Result<Arc<dyn Queue>, (Reason, String)> {
-    let place = validate::place(source, &context.config).map_err(|problem| {
+    let told = |problem: Problem| {
         let reason = Reason::ALL
             .iter()
             .find(|reason| reason.as_str() == problem.reason);
         (reason.copied().unwrap_or(Reason::InvalidSpec), problem.message)
-    })?;
+    };
+    if let Some(place) = aws::place::place(source, &context.config) {
+        return sqs::queue(source, &place.map_err(told)?, context).await;
+    }
+    let place = validate::place(source, &context.config).map_err(told)?;
     let unavailable = |why: String| (Reason::QueueUnavailable, why);
     let connection = context
         .connection(&place.runtime.queue.nats.cluster, place.nats)

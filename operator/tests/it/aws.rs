@@ -38,6 +38,8 @@ impl Bed {
             "lambda": {"artefacts": folder.path()},
             "awsAccounts": {"security": {
                 "accountId": ACCOUNT,
+                "roleArn": "arn:aws:iam::111122223333:role/mef-operator",
+                "externalId": "something-only-we-know",
                 "serviceRoleArn": "arn:aws:iam::111122223333:role/mef-cloudformation",
                 "permissionsBoundary": "arn:aws:iam::111122223333:policy/mef-function-boundary",
                 "regions": {"eu-central-1": {"artefactBucket": "artefacts"}},
@@ -191,7 +193,7 @@ fn somebody_elses_stack_is_left_alone() {
     );
 }
 
-fn stack_name(namespace: &str, name: &str) -> String {
+pub(crate) fn stack_name(namespace: &str, name: &str) -> String {
     mef_operator::aws::names::Names::new("tests", namespace, name, None)
         .stack()
         .to_owned()

@@ -1,7 +1,10 @@
 //! Dead letters of a source in the cluster, made by the real pipeline out of the object as it is there.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use mef_crds::EventSource;
 use mef_pipeline::definition::{Definition, References};
 use mef_pipeline::network_keys::NetworkKeys;
@@ -12,24 +15,28 @@ use mef_pipeline::source::Source;
 use mef_queue::nats::NatsQueue;
 use mef_queue::nats::connect::{Server, connect};
 use mef_queue::nats::streams::Layout;
+use mef_queue::sqs::connect::{Connection, Identity, Place};
+use mef_queue::sqs::{QueueUrls, ScanSettings, SqsQueue};
 use mef_queue::{Delivery, Lane, Outgoing, Queue, Settings};
 use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, SECRET};
+use crate::ministack::{KEY_ID, MiniStack, REGION, SECRET_KEY};
 
 /// A source's queue, as seen beside the operator.
 pub(crate) struct Letters {
     runtime: tokio::runtime::Runtime,
-    queue: NatsQueue,
+    queue: Arc<dyn Queue>,
+}
+
+fn threads() -> tokio::runtime::Runtime {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime.worker_threads(1).enable_all().build().expect("threads")
 }
 
 impl Letters {
     pub(crate) fn of(cluster: &Cluster, source: &str) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .expect("threads");
+        let runtime = threads();
         let server = Server {
             url: cluster.nats.url(),
             credentials: None,
@@ -43,12 +50,49 @@ impl Letters {
         let layout = Layout::new(&cluster.namespace, source, None);
         let queue = NatsQueue::new(connection, layout, Settings::default());
         drop(entered);
-        Self { runtime, queue }
+        Self {
+            runtime,
+            queue: Arc::new(queue),
+        }
+    }
+
+    /// Two queues on a MiniStack, made here: the scripted CloudFormation makes none.
+    pub(crate) fn sqs(stack: &MiniStack, name: &str) -> Self {
+        let made = stack.boto3(&format!(
+            "sqs = boto3.client('sqs')
+for name in [{name:?}, '{name}-dlq']: print(sqs.create_queue(QueueName=name)['QueueUrl'])"
+        ));
+        let (events, dead) = made.split_once('\n').expect("two URLs");
+        let urls = QueueUrls {
+            events: events.to_owned(),
+            dead: dead.to_owned(),
+        };
+        let place = Place {
+            region: REGION.to_owned(),
+            endpoint: Some(stack.url()),
+        };
+        let credentials = Credentials::new(KEY_ID, SECRET_KEY, None, None, "a test");
+        let identity = Identity::Given(SharedCredentialsProvider::new(credentials));
+        // A MiniStack that finds nothing has nothing.
+        let scans = ScanSettings {
+            wait: Duration::ZERO,
+            empty_looks: 1,
+            ..ScanSettings::default()
+        };
+        let connection = Connection::new(&place, identity);
+        Self {
+            runtime: threads(),
+            queue: Arc::new(SqsQueue::with_scans(connection, urls, Settings::default(), scans)),
+        }
     }
 
     /// Puts what the source's definition refuses of these events among the dead letters; it must refuse all of them.
     pub(crate) fn refuse(&self, cluster: &Cluster, source: &str, events: &[Value]) {
-        let object: EventSource = serde_json::from_value(cluster.get("evsrc", source)).expect("a source");
+        let mut object = cluster.get("evsrc", source);
+        // The function's own secrets are nobody else's to read.
+        object["spec"]["webhook"]["secrets"] = json!([{"secretRef": {"name": "hook", "key": "token"}}]);
+        object["spec"]["runtime"] = Value::Null;
+        let object: EventSource = serde_json::from_value(object).expect("a source");
         let values = [("token".to_owned(), Secret::new(SECRET.as_bytes()))];
         let references = References {
             secrets: [((cluster.namespace.clone(), "hook".to_owned()), values.into())].into(),
@@ -100,8 +144,19 @@ impl Letters {
     }
 
     pub(crate) fn all(&self, lane: Lane) -> Vec<Delivery> {
-        let all = self.runtime.block_on(self.queue.scan(lane, None, 100_000));
-        all.expect("a stream")
+        self.runtime.block_on(async {
+            let all = self.queue.scan(lane, None, 100_000).await;
+            self.queue.end_scan(lane).await;
+            all.expect("a queue")
+        })
+    }
+
+    /// Events and dead letters, by the queue's own counts: visible, and in flight.
+    pub(crate) fn depths(&self) -> [(u64, u64); 2] {
+        [Lane::Events, Lane::Dead].map(|lane| {
+            let depth = self.runtime.block_on(self.queue.depth(lane)).expect("a queue");
+            (depth.ready, depth.in_flight)
+        })
     }
 
     /// Events and dead letters. What moves meanwhile is counted twice rather than not at all.

@@ -29,6 +29,9 @@ mod kstatus;
 mod kubelet;
 mod last_good;
 mod letters;
+#[path = "../../../tests/bed/aws/ministack.rs"]
+#[allow(dead_code, reason = "others use the rest of it")]
+mod ministack;
 #[path = "../../../tests/bed/nats/server.rs"]
 mod nats_server;
 mod permissions;
@@ -39,6 +42,7 @@ mod overlays;
 mod provisioning;
 mod refusals;
 mod replays;
+mod replays_aws;
 mod rest;
 mod scale;
 mod snapshot;

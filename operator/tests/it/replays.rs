@@ -7,7 +7,7 @@ use crate::cluster::Cluster;
 use crate::commands::{mef, text};
 use crate::letters::Letters;
 
-fn requiring(member: &str) -> Value {
+pub(crate) fn requiring(member: &str) -> Value {
     json!([{"inline": json!({"type": "object", "required": [member]}).to_string()}])
 }
 
@@ -45,7 +45,7 @@ pub(crate) fn replay(cluster: &Cluster, name: &str, spec: &Value) {
     cluster.ok(&["apply", "-f", "-"], &object.to_string());
 }
 
-fn condition(cluster: &Cluster, name: &str, kind: &str) -> Option<(String, String, String)> {
+pub(crate) fn condition(cluster: &Cluster, name: &str, kind: &str) -> Option<(String, String, String)> {
     let object = cluster.get("evreplay", name);
     let conditions = object["status"]["conditions"].as_array()?;
     let condition = conditions.iter().find(|condition| condition["type"] == kind)?;
@@ -68,11 +68,17 @@ pub(crate) fn until(cluster: &Cluster, name: &str, kind: &str, status: &str, rea
     last.map(|(_, _, message)| message).unwrap_or_default()
 }
 
-fn counts(cluster: &Cluster, name: &str) -> Value {
+pub(crate) fn counts(cluster: &Cluster, name: &str) -> Value {
     cluster.get("evreplay", name)["status"]["counts"].clone()
 }
 
-fn expected(examined: u64, matched: u64, delivered: u64, failed_again: u64, skipped: u64) -> Value {
+pub(crate) fn expected(
+    examined: u64,
+    matched: u64,
+    delivered: u64,
+    failed_again: u64,
+    skipped: u64,
+) -> Value {
     json!({"examined": examined, "matched": matched, "delivered": delivered, "failedAgain": failed_again,
         "skipped": skipped, "filtered": 0})
 }

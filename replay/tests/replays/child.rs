@@ -23,6 +23,8 @@ pub(crate) struct Job {
     /// Of today's definition.
     pub(crate) schema: Value,
     pub(crate) dry_run: bool,
+    /// Whether one was killed just before.
+    pub(crate) resumed: bool,
 }
 
 /// How a replay ended that was let to.
@@ -55,7 +57,8 @@ async fn replays_the_queue_of_its_environment() {
         rate_per_second: None,
         limit: u64::MAX,
         patience: HOLD / 2,
-        hold: HOLD,
+        hold: HOLD * 2,
+        resumed: job.resumed,
         ..Options::new("a-child", now())
     };
     // Nobody reads on when the parent is gone.

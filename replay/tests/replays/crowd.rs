@@ -135,6 +135,7 @@ async fn a_crowd_of_letters_is_previewed_and_replayed_in_bounded_memory() {
             address: odd.address(),
             schema: json!({"properties": {"severity": {"type": ["string", "integer"]}}}),
             dry_run,
+            resumed: false,
         };
         let begun = Instant::now();
         let (before, end) = {

@@ -230,6 +230,7 @@ async fn a_long_row(bed: Bed) {
             address: bed.address(),
             schema: json!({"properties": {"severity": {"type": ["string", "integer"]}}}),
             dry_run,
+            resumed: false,
         };
         let begun = Instant::now();
         let end = job.finish();

@@ -2,7 +2,7 @@
 //! <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/making-api-requests.html>), and what of STS an operator
 //! asks. Faults are put in front of it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -13,6 +13,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::cloud::{ApiError, Cloud, Create, Update};
 
@@ -37,6 +38,8 @@ struct Inner {
     objects: BTreeMap<String, Bytes>,
     /// Seconds that pass with every look at a stack.
     tick: i64,
+    /// The URL of an SQS that has the queues; none: nobody asks for messages.
+    queues: Option<String>,
 }
 
 /// A server.
@@ -59,6 +62,7 @@ impl Server {
             calls: Vec::new(),
             objects: BTreeMap::new(),
             tick: 0,
+            queues: None,
         }));
         let router = Router::new().fallback(answer).with_state(inner.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
@@ -87,9 +91,23 @@ impl Server {
         self.lock().tick = seconds;
     }
 
+    /// From now on another server has the queues: what is asked of SQS is handed on to it, and outputs name it.
+    pub(crate) fn queues_at(&self, url: &str) {
+        self.lock().queues = Some(url.to_owned());
+    }
+
     /// What lies in buckets, by path.
     pub(crate) fn objects(&self) -> BTreeMap<String, Bytes> {
         self.lock().objects.clone()
+    }
+
+    /// Who signed calls of an action, by access key.
+    pub(crate) fn signers(&self, of: &str) -> BTreeSet<String> {
+        let calls = self.lock().calls.clone().into_iter();
+        calls
+            .filter(|(action, _)| action == of)
+            .map(|(_, key)| key)
+            .collect()
     }
 
     /// Actions that were asked, in order.
@@ -111,6 +129,18 @@ async fn answer(
 ) -> Response {
     if uri.path() != "/" {
         return object(&inner, &method, uri.path(), body);
+    }
+    let target = headers
+        .get("x-amz-target")
+        .and_then(|target| target.to_str().ok());
+    let asks_sqs = target.and_then(|target| target.strip_prefix("AmazonSQS."));
+    if let Some(action) = asks_sqs {
+        let queues = {
+            let mut inner = inner.lock().expect("a whole server");
+            inner.calls.push((format!("sqs:{action}"), access_key(&headers)));
+            inner.queues.clone().expect("an SQS beside it")
+        };
+        return handed_on(&queues, action, &body).await;
     }
     let form: BTreeMap<String, String> = form(&body);
     let action = form.get("Action").cloned().unwrap_or_default();
@@ -140,7 +170,8 @@ async fn answer(
         let tick = inner.tick;
         inner.cloud.advance(tick);
     }
-    let done = act(&mut inner.cloud, &action, &form, &key);
+    let queues = inner.queues.clone();
+    let done = act(&mut inner.cloud, &action, &form, &key, queues.as_deref());
     match fault {
         Some(Fault::DoneAndError) => refusal(&ApiError {
             http: 500,
@@ -162,6 +193,32 @@ async fn answer(
             Err(error) => refusal(&error),
         },
     }
+}
+
+/// What another SQS answers to a call of the JSON protocol.
+async fn handed_on(to: &str, action: &str, body: &[u8]) -> Response {
+    let host = to.trim_start_matches("http://");
+    let mut stream = tokio::net::TcpStream::connect(host).await.expect("an SQS");
+    let head = format!(
+        "POST / HTTP/1.1\r\nhost: {host}\r\nx-amz-target: AmazonSQS.{action}\r\ncontent-type: \
+         application/x-amz-json-1.0\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).await.expect("it listens");
+    stream.write_all(body).await.expect("it listens");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.expect("it answers");
+    let end = answer
+        .windows(4)
+        .position(|four| four == b"\r\n\r\n")
+        .expect("a head")
+        + 4;
+    let head = String::from_utf8_lossy(&answer[..end]).into_owned();
+    assert!(!head.to_ascii_lowercase().contains("transfer-encoding"), "{head}");
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+    let status = StatusCode::from_u16(status.expect("a status")).expect("a status");
+    let kind = [("content-type", "application/x-amz-json-1.0")];
+    (status, kind, answer.split_off(end)).into_response()
 }
 
 /// S3, path style: what was put is there.
@@ -258,6 +315,7 @@ fn act(
     action: &str,
     form: &BTreeMap<String, String>,
     key: &str,
+    queues: Option<&str>,
 ) -> Result<String, ApiError> {
     let get = |name: &str| form.get(name).cloned();
     let name = get("StackName").unwrap_or_default();
@@ -282,7 +340,7 @@ fn act(
             }),
             _ => Ok(String::new()),
         },
-        "DescribeStacks" => cloud.describe(&name).map(stack),
+        "DescribeStacks" => cloud.describe(&name).map(|found| stack(found, queues)),
         "DescribeStackEvents" => cloud.events(&name).map(|events| {
             let mut text = String::from("<StackEvents>");
             for event in events {
@@ -342,7 +400,7 @@ fn act(
     }
 }
 
-fn stack(stack: &super::cloud::Stack) -> String {
+fn stack(stack: &super::cloud::Stack, queues: Option<&str>) -> String {
     let mut tags = String::new();
     for (key, value) in &stack.tags {
         let _ = write!(
@@ -353,10 +411,11 @@ fn stack(stack: &super::cloud::Stack) -> String {
     }
     let mut outputs = String::new();
     if stack.live {
-        let queue = format!(
-            "https://sqs.eu-central-1.amazonaws.com/111122223333/{}",
-            stack.name
-        );
+        let base = match queues {
+            Some(url) => format!("{url}/000000000000"),
+            None => "https://sqs.eu-central-1.amazonaws.com/111122223333".to_owned(),
+        };
+        let queue = format!("{base}/{}", stack.name);
         let values = [
             ("QueueUrl", queue.clone()),
             ("DeadLetterQueueUrl", format!("{queue}-dlq")),

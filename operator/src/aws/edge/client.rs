@@ -1,6 +1,7 @@
 //! AWS as one account and region see it.
 
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
@@ -111,7 +112,10 @@ impl Client {
             message: format!("the role {role} cannot be taken: {}", refusal.message),
         })?;
         let (key, secret, token, end) = xml::credentials(&body)?;
-        let credentials = Credentials::new(key, secret, Some(token), None, "mef-operator");
+        // Whoever keeps them for longer than a call must know when to ask again.
+        let seconds = u64::try_from((end - EARLY).as_second()).unwrap_or_default();
+        let expiry = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        let credentials = Credentials::new(key, secret, Some(token), Some(expiry), "mef-operator");
         *assumed = Some((credentials.clone(), end));
         Ok(credentials)
     }

@@ -195,6 +195,7 @@ fn replays_are_planned_by_pure_steps() {
         "run.rs",
         "lib.rs",
         "runs.rs",
+        "sqs.rs",
         "subject.rs",
         "watch.rs",
     ];
