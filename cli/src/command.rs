@@ -9,6 +9,7 @@ mod preset;
 mod queue;
 mod replay;
 mod send;
+mod sqs;
 mod tail;
 
 use std::process::ExitCode;

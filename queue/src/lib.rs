@@ -193,7 +193,8 @@ pub trait Queue: Send + Sync {
     /// receives them with a long visibility and remembers their handles for [`Queue::take`].
     async fn scan(&self, lane: Lane, after: Option<String>, max: usize) -> Result<Vec<Delivery>, QueueError>;
 
-    /// Ends a scan: messages that it holds and nobody took become visible again. Nothing to do where the backend can peek.
+    /// Ends a scan, also one that is at its end or failed: messages that it holds and nobody took become visible again.
+    /// Nothing to do where the backend can peek.
     async fn end_scan(&self, _lane: Lane) {}
 
     /// Receives one message by its id and hides it for `visibility`. None where it is deleted or somebody else holds it.

@@ -7,6 +7,7 @@ use mef_queue::{Delivery, Lane};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::sqs::SqsArg;
 use crate::args::{DataArg, Moment, dead_reason, now};
 use crate::failure::{Failure, Outcome};
 use crate::layout::{indented, plural, pretty_json, table};
@@ -15,7 +16,8 @@ use crate::reading::{Reading, body_value, event_id, letter, reason};
 
 /// Look at the dead letters: what was genuine and could not be used, with the reason
 ///
-/// Nothing here deletes a dead letter. Correct the definition and use `mef replay` to take them through it again.
+/// Nothing here deletes a dead letter. Correct the definition and use `mef replay` to take them through it again. In SQS a
+/// look at a letter is a receive, which --consume-receives must allow.
 #[derive(Debug, Subcommand)]
 #[command(after_long_help = "\
 Examples:
@@ -23,6 +25,7 @@ Examples:
   mef dlq ls --reason schema --since 2h
   mef dlq show 3fa1c0
   mef dlq export -o json > letters.ndjson       every letter, one per line
+  mef dlq ls zoom --in-cluster -n security --consume-receives
   mef explain FILE --request <(mef dlq show 3fa1c0 -o json)
 
 Reasons:
@@ -45,6 +48,8 @@ pub(crate) enum Dlq {
         source: Option<String>,
         #[command(flatten)]
         data: DataArg,
+        #[command(flatten)]
+        sqs: SqsArg,
     },
     /// Print dead letters as JSON, one per line
     Export(Selection),
@@ -69,6 +74,8 @@ pub(crate) struct Selection {
     id: Vec<String>,
     #[command(flatten)]
     data: DataArg,
+    #[command(flatten)]
+    sqs: SqsArg,
 }
 
 /// A message of the dead lane with what is in it.
@@ -108,7 +115,12 @@ impl Dlq {
                 .read(output)?
                 .iter()
                 .try_for_each(|dead| output.record(&dead.whole())),
-            Self::Show { id, source, data } => show(id, source.as_deref(), data, output),
+            Self::Show {
+                id,
+                source,
+                data,
+                sqs,
+            } => show(id, read(data, sqs, source.as_deref(), output)?, output),
         }
     }
 }
@@ -118,7 +130,7 @@ impl Selection {
         let now = now();
         let since = self.since.map(|moment| moment.resolve(now));
         let until = self.until.map(|moment| moment.resolve(now));
-        let mut dead = read(&self.data, self.source.as_deref(), output)?;
+        let mut dead = read(&self.data, &self.sqs, self.source.as_deref(), output)?;
         dead.retain(|dead| {
             let at = dead.received_at();
             (self.reason.is_empty() || self.reason.iter().any(|reason| reason.as_str() == dead.reason()))
@@ -134,22 +146,33 @@ impl Selection {
     }
 }
 
-fn read(data: &DataArg, source: Option<&str>, output: Output) -> Outcome<Vec<Dead>> {
-    let data = data.folder();
+fn read(data: &DataArg, sqs: &SqsArg, source: Option<&str>, output: Output) -> Outcome<Vec<Dead>> {
     let mut all = Vec::new();
-    for source in data.select(source)? {
-        let deliveries = Reading::open(&data, &source, Lane::Dead)?.all(output)?;
-        all.extend(deliveries.into_iter().map(|delivery| Dead {
-            source: source.clone(),
-            letter: letter(&delivery),
-            delivery,
-        }));
+    if sqs.is_meant() {
+        let found = sqs.all(Lane::Dead, source, output)?.into_iter();
+        all.extend(found.map(|(source, delivery)| Dead::new(source, delivery)));
+    } else {
+        let data = data.folder();
+        for source in data.select(source)? {
+            let found = Reading::open(&data, &source, Lane::Dead)?
+                .all(output)?
+                .into_iter();
+            all.extend(found.map(|delivery| Dead::new(source.clone(), delivery)));
+        }
     }
     all.sort_by_key(Dead::received_at);
     Ok(all)
 }
 
 impl Dead {
+    fn new(source: String, delivery: Delivery) -> Self {
+        Self {
+            source,
+            letter: letter(&delivery),
+            delivery,
+        }
+    }
+
     fn received_at(&self) -> Timestamp {
         let said = self
             .letter
@@ -243,8 +266,7 @@ pub(super) fn sentence(detail: &Detail) -> String {
     }
 }
 
-fn show(id: &str, source: Option<&str>, data: &DataArg, output: Output) -> Outcome {
-    let mut dead = read(data, source, output)?;
+fn show(id: &str, mut dead: Vec<Dead>, output: Output) -> Outcome {
     dead.retain(|dead| event_id(&dead.delivery).starts_with(id) || dead.delivery.message_id == id);
     let Some(first) = dead.first() else {
         return Err(Failure::Wrong(format!(

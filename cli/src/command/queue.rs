@@ -3,6 +3,7 @@
 use mef_queue::{Depth, Lane};
 use serde::Serialize;
 
+use super::sqs::SqsArg;
 use crate::args::{DataArg, now};
 use crate::failure::Outcome;
 use crate::layout::{bytes, table};
@@ -12,17 +13,21 @@ use crate::reading::Reading;
 /// Print how much is in the queues
 ///
 /// Events, and dead letters by reason, for every source that has a queue in the data folder. Messages somebody has received
-/// and not yet deleted are counted too.
+/// and not yet deleted are counted too. Counts of SQS are approximate, cost no receive and know no reasons.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:
   mef queue
+  mef queue zoom --in-cluster -n security
+  mef queue --queue-url URL --dead-letter-queue-url URL
   mef queue -o json | jq '.[].deadLetters.byReason'")]
 pub(crate) struct Queue {
     /// The source, as zoom or security/zoom; all without one
     source: Option<String>,
     #[command(flatten)]
     data: DataArg,
+    #[command(flatten)]
+    sqs: SqsArg,
 }
 
 /// One source of `-o json`. Stable.
@@ -37,6 +42,24 @@ struct Row {
 impl Queue {
     pub(crate) fn run(&self, output: Output) -> Outcome {
         output.text_or_json()?;
+        let rows = match self.sqs.is_meant() {
+            true => {
+                let (source, events, dead_letters) = self.sqs.depths(self.source.as_deref())?;
+                vec![Row {
+                    source,
+                    events,
+                    dead_letters,
+                }]
+            }
+            false => self.rows(output)?,
+        };
+        if output.is_json() {
+            return output.document(&rows);
+        }
+        output.line(text(&rows, output))
+    }
+
+    fn rows(&self, output: Output) -> Outcome<Vec<Row>> {
         let data = self.data.folder();
         let mut rows = Vec::new();
         for source in data.select(self.source.as_deref())? {
@@ -48,10 +71,15 @@ impl Queue {
                 dead_letters,
             });
         }
-        if output.is_json() {
-            return output.document(&rows);
-        }
-        output.line(text(&rows, output))
+        Ok(rows)
+    }
+}
+
+/// Messages, and how many more somebody has received.
+fn count(depth: &Depth) -> String {
+    match depth.in_flight {
+        0 => depth.ready.to_string(),
+        held => format!("{} (+{held} held)", depth.ready),
     }
 }
 
@@ -76,10 +104,13 @@ fn text(rows: &[Row], output: Output) -> String {
             .collect();
         lines.push(vec![
             row.source.clone(),
-            row.events.ready.to_string(),
+            count(&row.events),
             row.events.oldest.map_or("-".to_owned(), age),
-            row.dead_letters.ready.to_string(),
-            bytes(row.events.bytes.unwrap_or(0) + row.dead_letters.bytes.unwrap_or(0)),
+            count(&row.dead_letters),
+            match (row.events.bytes, row.dead_letters.bytes) {
+                (None, None) => "-".to_owned(),
+                (events, dead) => bytes(events.unwrap_or(0) + dead.unwrap_or(0)),
+            },
             if reasons.is_empty() {
                 "-".to_owned()
             } else {

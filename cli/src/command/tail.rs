@@ -7,8 +7,9 @@ use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::sqs::SqsArg;
 use crate::args::{DataArg, Moment, now};
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 use crate::layout::pretty_json;
 use crate::output::{Output, Style, printable};
 use crate::reading::{Reading, body_value, event_id};
@@ -19,13 +20,15 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// Print the messages in the queue, and those that come
 ///
 /// Reads the queue of `mef dev`, also while it runs. Nothing is received or deleted: a SIEM that pulls from the queue still
-/// gets everything.
+/// gets everything. SQS has no such look: of a source in AWS only what is there now is printed, with --no-follow, and each
+/// message is received for it, which --consume-receives must allow.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:
   mef tail                        every source, and what comes
   mef tail zoom --no-follow       what is there now
   mef tail zoom --last 1
+  mef tail zoom --in-cluster -n security --no-follow --consume-receives
   mef tail -o json | jq .message  one object per line: source, id, messageId, sentAt, receiveCount, attributes, message")]
 pub(crate) struct Tail {
     /// The source, as zoom or security/zoom; all without one
@@ -41,6 +44,8 @@ pub(crate) struct Tail {
     since: Option<Moment>,
     #[command(flatten)]
     data: DataArg,
+    #[command(flatten)]
+    sqs: SqsArg,
 }
 
 /// One line of `-o json`. Stable.
@@ -73,6 +78,16 @@ impl<'a> Message<'a> {
 impl Tail {
     pub(crate) fn run(&self, output: Output) -> Outcome {
         output.text_or_json()?;
+        if self.sqs.is_meant() {
+            if !self.no_follow {
+                return Err(Failure::Usage(
+                    "who follows a queue of SQS keeps every event from the SIEM; print what is there with --no-follow"
+                        .to_owned(),
+                ));
+            }
+            let kept = self.sqs.all(Lane::Events, self.source.as_deref(), output)?;
+            return self.print_all(kept, output);
+        }
         let data = self.data.folder();
         let mut readings = Vec::new();
         for source in data.select(self.source.as_deref())? {
@@ -93,17 +108,20 @@ impl Tail {
         }
     }
 
-    /// What is there already, oldest first over all sources.
+    /// What is there already.
     fn print_kept(&self, readings: &mut [Reading], output: Output) -> Outcome {
-        let since = self.since.map(|since| since.resolve(now()));
         let mut kept = Vec::new();
         for reading in readings {
-            for delivery in reading.all(output)? {
-                if since.is_none_or(|since| delivery.sent_at >= since) {
-                    kept.push((reading.source.clone(), delivery));
-                }
-            }
+            let all = reading.all(output)?.into_iter();
+            kept.extend(all.map(|delivery| (reading.source.clone(), delivery)));
         }
+        self.print_all(kept, output)
+    }
+
+    /// Oldest first over all sources, as far as it is asked for.
+    fn print_all(&self, mut kept: Vec<(String, Delivery)>, output: Output) -> Outcome {
+        let since = self.since.map(|since| since.resolve(now()));
+        kept.retain(|(_, delivery)| since.is_none_or(|since| delivery.sent_at >= since));
         kept.sort_by_key(|(_, delivery)| delivery.sent_at);
         let skipped = self.last.map_or(0, |last| kept.len().saturating_sub(last));
         for (source, delivery) in kept.iter().skip(skipped) {

@@ -12,9 +12,13 @@ mod dev;
 mod disk;
 mod explain;
 mod general;
+#[path = "../../../tests/bed/aws/ministack.rs"]
+#[allow(dead_code, clippy::expect_used, reason = "others use the rest of it")]
+mod ministack;
 mod own_presets;
 mod presets;
 mod reading;
 mod replay;
 mod send;
+mod sqs;
 mod support;

@@ -9,7 +9,7 @@ const BROKEN: &str =
     r#"{"event":"user.created","payload":{"account_id":"a","object":{"id":"x","email":"e","type":99}}}"#;
 
 /// A running source with one event and one dead letter in its queues.
-fn filled() -> (Place, Dev) {
+pub(crate) fn filled() -> (Place, Dev) {
     let place = Place::with(&[
         ("zoom.yaml", &example("zoom/zoom-source.yaml")),
         ("broken.json", BROKEN),

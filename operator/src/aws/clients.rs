@@ -80,7 +80,7 @@ impl Clients {
 
 /// Where the operator's own credentials come from is AWS's usual order: the environment, a profile, a web identity (IRSA), the
 /// agent of EKS Pod Identity, the machine.
-async fn own_credentials(region: &str) -> SharedCredentialsProvider {
+pub async fn own_credentials(region: &str) -> SharedCredentialsProvider {
     let http = Builder::new()
         .tls_provider(Provider::Rustls(CryptoMode::Ring))
         .build_https();

@@ -61,7 +61,7 @@ fn allowed() -> BTreeSet<String> {
 
 #[test]
 fn dead_letters_of_a_source_in_aws_are_previewed_and_come_back_once() {
-    let Story { bed, letters, .. } = refused_and_corrected(40);
+    let Story { bed, letters, _stack } = refused_and_corrected(40);
     let cluster = &bed.cluster;
     let accepted = ids(&letters, Lane::Dead);
     assert_eq!((accepted.len(), letters.depths()), (40, [(0, 0), (40, 0)]));

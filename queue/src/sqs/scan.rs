@@ -121,7 +121,8 @@ impl State {
 }
 
 impl SqsQueue {
-    /// The next messages of the scan; none: it is at its end and holds nothing any more. `anew` ends the one before.
+    /// The next messages of the scan; none: it is at its end. What it holds it holds until it is ended: whoever works on
+    /// messages may not have taken the last ones yet. `anew` ends the one before.
     pub(super) async fn scan_on(
         &self,
         lane: Lane,
@@ -153,20 +154,13 @@ impl SqsQueue {
                     found.extend(new);
                 }
                 Err(_) if !found.is_empty() => break,
-                Err(error) => {
-                    self.give_back(lane).await;
-                    return Err(error);
-                }
+                Err(error) => return Err(error),
             }
         }
-        if found.is_empty() {
-            let full = self.is_full(lane).await;
-            self.give_back(lane).await;
-            if full {
-                return Err(QueueError::OverLimit(
-                    "SQS hands out no more, and there are more".to_owned(),
-                ));
-            }
+        if found.is_empty() && self.is_full(lane).await {
+            return Err(QueueError::OverLimit(
+                "SQS hands out no more, and there are more".to_owned(),
+            ));
         }
         Ok(found)
     }

@@ -147,6 +147,7 @@ async fn a_scan_ends_politely_when_too_many_messages_are_in_flight() {
     assert_eq!(found.len(), 2);
     let ended = queue.scan(Lane::Dead, Some("b".to_owned()), 10).await;
     assert!(matches!(ended, Err(QueueError::OverLimit(_))), "{ended:?}");
+    queue.end_scan(Lane::Dead).await;
     let asked = wire.asked();
     let last = asked.last().expect("a call");
     assert_eq!(last.action, "ChangeMessageVisibilityBatch");
@@ -195,12 +196,28 @@ async fn a_message_delivered_twice_in_one_scan_is_shown_once_and_known_by_its_ne
     let queue = queue(&wire);
     assert_eq!(queue.scan(Lane::Dead, None, 1).await.unwrap().len(), 1);
     assert_eq!(queue.scan(Lane::Dead, Some("a".to_owned()), 1).await.unwrap(), []);
+    queue.end_scan(Lane::Dead).await;
     let shown = wire.asked();
     let given_back = shown
         .iter()
         .rfind(|asked| asked.action == "ChangeMessageVisibilityBatch");
     let body = &given_back.expect("it was given back").body;
     assert_eq!(body["Entries"][0]["ReceiptHandle"], "newer");
+}
+
+#[tokio::test]
+async fn what_a_scan_has_shown_can_be_taken_until_it_is_ended_also_when_it_found_the_end() {
+    let wire = Wire::start(vec![received(&["a", "b"])]).await;
+    let queue = queue(&wire);
+    assert_eq!(queue.scan(Lane::Dead, None, 10).await.unwrap().len(), 2);
+    assert_eq!(
+        queue.scan(Lane::Dead, Some("b".to_owned()), 10).await.unwrap(),
+        []
+    );
+    // Whoever works on the messages is slower than the look for more.
+    assert!(queue.take(Lane::Dead, "a", MINUTE).await.unwrap().is_some());
+    queue.end_scan(Lane::Dead).await;
+    assert_eq!(queue.take(Lane::Dead, "b", MINUTE).await.unwrap(), None);
 }
 
 #[tokio::test]

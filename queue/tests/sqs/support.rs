@@ -122,6 +122,7 @@ pub(crate) async fn scanned(queue: &SqsQueue, lane: Lane) -> Vec<Delivery> {
         let after = found.last().map(|last| last.message_id.clone());
         let more = queue.scan(lane, after, 7).await.expect("a queue");
         if more.is_empty() {
+            queue.end_scan(lane).await;
             return found;
         }
         found.extend(more);

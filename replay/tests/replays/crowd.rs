@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use mef_pipeline::dead_letter::DeadReason;
 use mef_queue::sqs::ScanSettings;
 use mef_queue::{Lane, Queue};
-use mef_replay::{Ended, Options, Report, Subject, run};
+use mef_replay::{Counts, Ended, Options, Report, Subject, run};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -67,7 +67,13 @@ async fn looks_that_find_nothing_hide_no_letter_from_a_replay() {
     };
     let (odd, queue, accepted) = letters(oddities, 100).await;
     let report = replay(&queue, |_| {}).await;
-    assert_eq!((report.counts.delivered, report.ended), (100, Ended::Exhausted));
+    let all = Counts {
+        examined: 100,
+        matched: 100,
+        delivered: 100,
+        ..Counts::default()
+    };
+    assert_eq!((report.counts, report.ended), (all, Ended::Exhausted));
     let (delivered, _) = odd.ids(Lane::Events);
     assert_eq!(delivered.len(), 100);
     assert_eq!(delivered.into_iter().collect::<BTreeSet<_>>(), accepted);

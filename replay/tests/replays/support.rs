@@ -146,6 +146,7 @@ pub(crate) async fn all(queue: &dyn Queue, lane: Lane) -> Vec<Delivery> {
         let after = all.last().map(|last| last.message_id.clone());
         let more = queue.scan(lane, after, 100_000).await.expect("a queue");
         if more.is_empty() {
+            queue.end_scan(lane).await;
             return all;
         }
         all.extend(more);
