@@ -201,7 +201,7 @@ words! {
         SourceInvalid,
         /// The replay has looked at every dead letter that was there when it began.
         Finished,
-        /// The replay has taken as many dead letters as `spec.limit` says; there may be more.
+        /// The replay has taken as many dead letters as `spec.limit` says, or as the queue hands out; there may be more.
         LimitReached,
         /// The replay's filter failed on a dead letter.
         FilterFailed,

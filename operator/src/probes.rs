@@ -18,6 +18,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use crate::replay::metrics::ReplayMetrics;
 use crate::source::Error;
 use crate::source::streams::Depths;
 
@@ -62,6 +63,8 @@ pub struct Metrics {
     failures: Family<Failure, Counter>,
     seconds: Histogram,
     depth: Family<DepthLabels, Gauge<i64>>,
+    /// Replays.
+    pub(crate) replays: ReplayMetrics,
     /// 1 while the CustomResourceDefinition is missing.
     pub crd_missing: Gauge<u64, AtomicU64>,
 }
@@ -89,6 +92,7 @@ impl Default for Metrics {
             "Messages in a source's queue (lane events) and dead letters (lane dead)",
             depth.clone(),
         );
+        let replays = ReplayMetrics::new(&mut registry);
         let crd_missing = Gauge::default();
         registry.register(
             "mef_operator_crd_missing",
@@ -101,6 +105,7 @@ impl Default for Metrics {
             failures,
             seconds,
             depth,
+            replays,
             crd_missing,
         }
     }
@@ -128,6 +133,7 @@ impl Metrics {
 
     /// Forgets a source that is gone.
     pub(crate) fn forget(&self, source: &str) {
+        self.replays.forget(source);
         for lane in ["events", "dead"] {
             self.depth.remove(&DepthLabels {
                 source: source.to_owned(),

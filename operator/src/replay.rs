@@ -5,6 +5,7 @@
 //! object's status and, as marks, in the dead letters themselves.
 
 mod choice;
+pub(crate) mod metrics;
 mod options;
 mod preview;
 mod runs;

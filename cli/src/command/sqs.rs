@@ -218,7 +218,7 @@ mod tests {
 
     use super::*;
 
-    fn source(status: serde_json::Value) -> EventSource {
+    fn source(status: &serde_json::Value) -> EventSource {
         serde_json::from_value(json!({
             "apiVersion": "events.mozdef.io/v1alpha1", "kind": "EventSource", "metadata": {"name": "zoom"},
             "spec": {"webhook": {"provider": "okta"}}, "status": status,
@@ -232,7 +232,7 @@ mod tests {
             ("eu-central-1", "sqs.eu-central-1.amazonaws.com"),
             ("cn-north-1", "sqs.cn-north-1.amazonaws.com.cn"),
         ] {
-            let urls = of(&source(json!({
+            let urls = of(&source(&json!({
                 "aws": {"accountId": "111122223333", "region": region},
                 "queue": {"name": "mef-x"}, "deadLetter": {"name": "mef-x-dlq"},
             })));
@@ -248,7 +248,7 @@ mod tests {
             (json!({"queue": {"name": "mef-x"}}), "JetStream"),
             (json!({"aws": {}}), "not made yet"),
         ] {
-            let error = of(&source(status)).err().unwrap().to_string();
+            let error = of(&source(&status)).err().unwrap().to_string();
             assert!(error.contains(said), "{error}");
         }
     }

@@ -114,7 +114,7 @@ fn a_look_at_sqs_must_be_meant_and_gives_everything_back() {
         .mef(&[&["dlq", "export"][..], &dead].concat())
         .exits(0)
         .json_lines();
-    assert_eq!(exported, [bench.letter.clone()]);
+    assert_eq!(exported, std::slice::from_ref(&bench.letter));
     let shown = bench
         .mef(&[&["dlq", "show", &id[..8]][..], &dead].concat())
         .exits(0);

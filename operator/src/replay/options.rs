@@ -112,7 +112,6 @@ impl Options {
                 .status
                 .as_ref()
                 .is_some_and(|status| status.started_at.is_some()),
-            ..mef_replay::Options::new(String::new(), began)
         }
     }
 }
@@ -156,5 +155,30 @@ pub(crate) fn written(counts: &Counts) -> ReplayCounts {
         failed_again: whole(failed_again),
         skipped: whole(skipped),
         filtered: whole(filtered),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_replay_that_had_begun_before_is_one_that_may_have_been_cut_off() {
+        for (status, resumed) in [
+            (json!({}), false),
+            (json!({"startedAt": "2026-01-01T00:00:00Z"}), true),
+        ] {
+            let object: EventReplay = serde_json::from_value(json!({
+                "apiVersion": "events.mozdef.io/v1alpha1", "kind": "EventReplay",
+                "metadata": {"name": "a", "uid": "a"},
+                "spec": {"sourceRef": {"name": "sample"}}, "status": status,
+            }))
+            .unwrap();
+            let options = Options::read(&object.spec).unwrap();
+            let began = options.began(&object, Timestamp::UNIX_EPOCH);
+            assert_eq!(options.engine(&object, began).resumed, resumed);
+        }
     }
 }

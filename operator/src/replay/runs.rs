@@ -174,11 +174,16 @@ pub(crate) async fn supervise(
         ..Told::as_before(&object, Phase::Running)
     };
     tracing::info!(replay = id(&object), source = claim.source, "a replay runs");
+    shared.context.metrics.replays.begin();
     let mut work = {
         let (progress, stop) = (progress.clone(), claim.stop.clone());
+        let (metrics, source) = (shared.context.metrics.clone(), claim.source.clone());
         tokio::spawn(async move {
             let mut report = |entry: &mef_replay::Entry, counts: &Counts| {
                 let mut progress = progress.lock().unwrap_or_else(PoisonError::into_inner);
+                if !options.dry_run {
+                    metrics.replays.progress(&source, &progress.counts, counts);
+                }
                 progress.counts = *counts;
                 if let Some(preview) = &mut progress.preview {
                     preview.add(entry);
@@ -225,6 +230,7 @@ pub(crate) async fn supervise(
         ),
     };
     tracing::info!(replay = id(&object), ?counts, ?phase, "a replay's run ended");
+    shared.context.metrics.replays.end(phase.reason().as_str());
     if let Phase::Waiting(reason, _) = &phase
         && *reason != Reason::Running
     {

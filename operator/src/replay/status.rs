@@ -24,6 +24,17 @@ pub(crate) enum Phase {
     Complete(Reason, String),
 }
 
+impl Phase {
+    /// What its conditions say.
+    pub(crate) fn reason(&self) -> Reason {
+        match self {
+            Self::Waiting(reason, _) | Self::Stalled(reason, _) | Self::Complete(reason, _) => *reason,
+            Self::Suspended => Reason::SuspendedBySpec,
+            Self::Running => Reason::Running,
+        }
+    }
+}
+
 /// What a status is made of.
 #[derive(Clone, Debug)]
 pub(crate) struct Told {

@@ -1,7 +1,8 @@
 //! One cluster for a test: API server, nats-server, operator.
 
 use std::fs;
-use std::net::TcpListener;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -171,6 +172,8 @@ impl Cluster {
             .open(self.folder.path().join("log"))
             .expect("a writable folder");
         let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+        let port = port.expect("a free port").to_string();
+        fs::write(self.folder.path().join("admin"), &port).expect("a writable folder");
         let mut command = Command::new(env!("CARGO_BIN_EXE_mef-operator"));
         if let Some(endpoint) = values["traces"]["endpoint"].as_str() {
             command
@@ -180,7 +183,7 @@ impl Cluster {
         let child = command
             .arg("--config")
             .arg(path)
-            .args(["--admin", &port.expect("a free port").to_string()])
+            .args(["--admin", &port])
             .args(["--log", "info,mef_operator=debug"])
             .env("KUBECONFIG", kubeconfig)
             .env("NO_PROXY", "*")
@@ -225,6 +228,18 @@ impl Cluster {
     /// An administrator's kubeconfig.
     pub(crate) fn kubeconfig(&self) -> std::path::PathBuf {
         self.api.kubeconfig()
+    }
+
+    /// A number of the operator's metrics; none where it does not tell it.
+    pub(crate) fn metric(&self, name: &str) -> Option<f64> {
+        let address = fs::read_to_string(self.folder.path().join("admin")).expect("it was started");
+        let mut stream = TcpStream::connect(address).ok()?;
+        let asked = "GET /metrics HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+        stream.write_all(asked.as_bytes()).ok()?;
+        let mut page = String::new();
+        stream.read_to_string(&mut page).ok()?;
+        let line = page.lines().find_map(|line| line.strip_prefix(name));
+        line.and_then(|value| value.trim().parse().ok())
     }
 
     pub(crate) fn log(&self) -> String {

@@ -7,13 +7,17 @@ use serde_json::{Value, json};
 use crate::cluster::Cluster;
 
 pub(crate) fn mef(cluster: &Cluster, arguments: &[&str]) -> Output {
-    Command::new(mef_e2e::mef_binary())
+    mef_command(cluster, arguments).output().expect("mef runs")
+}
+
+pub(crate) fn mef_command(cluster: &Cluster, arguments: &[&str]) -> Command {
+    let mut command = Command::new(mef_e2e::mef_binary());
+    command
         .args(arguments)
         .args(["--namespace", &cluster.namespace])
         .env("KUBECONFIG", cluster.kubeconfig())
-        .env("NO_PROXY", "*")
-        .output()
-        .expect("mef runs")
+        .env("NO_PROXY", "*");
+    command
 }
 
 pub(crate) fn text(bytes: &[u8]) -> String {

@@ -21,7 +21,7 @@ use mef_queue::{Delivery, Lane, Outgoing, Queue, Settings};
 use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, SECRET};
-use crate::ministack::{KEY_ID, MiniStack, REGION, SECRET_KEY};
+use crate::ministack::{MiniStack, REGION, SECRET_KEY};
 
 /// A source's queue, as seen beside the operator.
 pub(crate) struct Letters {
@@ -56,10 +56,10 @@ impl Letters {
         }
     }
 
-    /// Two queues on a MiniStack, made here: the scripted CloudFormation makes none.
+    /// Two queues of the account on a MiniStack, made here: the scripted CloudFormation makes none.
     pub(crate) fn sqs(stack: &MiniStack, name: &str) -> Self {
         let made = stack.boto3(&format!(
-            "sqs = boto3.client('sqs')
+            "sqs = boto3.client('sqs', aws_access_key_id='111122223333', aws_secret_access_key='x')
 for name in [{name:?}, '{name}-dlq']: print(sqs.create_queue(QueueName=name)['QueueUrl'])"
         ));
         let (events, dead) = made.split_once('\n').expect("two URLs");
@@ -71,7 +71,7 @@ for name in [{name:?}, '{name}-dlq']: print(sqs.create_queue(QueueName=name)['Qu
             region: REGION.to_owned(),
             endpoint: Some(stack.url()),
         };
-        let credentials = Credentials::new(KEY_ID, SECRET_KEY, None, None, "a test");
+        let credentials = Credentials::new("111122223333", SECRET_KEY, None, None, "a test");
         let identity = Identity::Given(SharedCredentialsProvider::new(credentials));
         // A MiniStack that finds nothing has nothing.
         let scans = ScanSettings {

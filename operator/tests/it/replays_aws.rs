@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use mef_e2e::repository;
 use mef_queue::{EVENT_ID, Lane};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::aws::{Bed, stack_name};
+use crate::commands::{mef_command, text};
 use crate::letters::Letters;
 use crate::ministack::MiniStack;
 use crate::replays::{condition, counts, expected, replay, requiring, suspend, until};
@@ -17,7 +18,7 @@ use crate::replays::{condition, counts, expected, replay, requiring, suspend, un
 struct Story {
     bed: Bed,
     letters: Letters,
-    _stack: Arc<MiniStack>,
+    stack: Arc<MiniStack>,
 }
 
 fn refused_and_corrected(count: usize) -> Story {
@@ -34,11 +35,7 @@ fn refused_and_corrected(count: usize) -> Story {
         let object = bed.cluster.get("evsrc", "sample");
         object["status"]["observedGeneration"] == object["metadata"]["generation"]
     });
-    Story {
-        bed,
-        letters,
-        _stack: stack,
-    }
+    Story { bed, letters, stack }
 }
 
 fn ids(letters: &Letters, lane: Lane) -> BTreeSet<String> {
@@ -61,7 +58,7 @@ fn allowed() -> BTreeSet<String> {
 
 #[test]
 fn dead_letters_of_a_source_in_aws_are_previewed_and_come_back_once() {
-    let Story { bed, letters, _stack } = refused_and_corrected(40);
+    let Story { bed, letters, stack } = refused_and_corrected(40);
     let cluster = &bed.cluster;
     let accepted = ids(&letters, Lane::Dead);
     assert_eq!((accepted.len(), letters.depths()), (40, [(0, 0), (40, 0)]));
@@ -104,6 +101,58 @@ fn dead_letters_of_a_source_in_aws_are_previewed_and_come_back_once() {
         let letter = mef_pipeline::dead_letter::Letter::decode(&left[0].body).expect("a letter");
         assert_eq!((left.len(), letter.attempts), (1, attempts));
     }
+
+    // What was done is counted, and what a dry run would do is not.
+    let counted = |result: &str| {
+        let source = format!("{}/sample", cluster.namespace);
+        cluster.metric(&format!(
+            "mef_replay_events_total{{source=\"{source}\",result=\"{result}\"}}"
+        ))
+    };
+    assert_eq!(
+        (counted("delivered"), counted("failed_again")),
+        (Some(40.0), Some(2.0))
+    );
+    assert_eq!(cluster.metric("mef_replays_running "), Some(0.0));
+    let ends = |reason: &str| cluster.metric(&format!("mef_replay_ends_total{{reason=\"{reason}\"}}"));
+    assert_eq!(
+        (ends("Finished"), ends("SuspendedBySpec")),
+        (Some(5.0), Some(1.0))
+    );
+
+    // A person looks by the source's name, once it is meant.
+    let look = |arguments: &[&str]| {
+        let mut command = mef_command(cluster, arguments);
+        command
+            .env("AWS_ENDPOINT_URL", stack.url())
+            .env("AWS_ACCESS_KEY_ID", "111122223333")
+            .env("AWS_SECRET_ACCESS_KEY", "x");
+        command.output().expect("mef runs")
+    };
+    let output = look(&["queue", "sample", "--in-cluster", "-o", "json"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let counted: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(
+        (
+            &counted[0]["events"]["ready"],
+            &counted[0]["deadLetters"]["ready"]
+        ),
+        (&json!(40), &json!(1))
+    );
+    let refused = look(&["dlq", "ls", "sample", "--in-cluster"]);
+    assert_eq!(refused.status.code(), Some(2), "{}", text(&refused.stderr));
+    let output = look(&[
+        "dlq",
+        "ls",
+        "sample",
+        "--in-cluster",
+        "--consume-receives",
+        "-o",
+        "json",
+    ]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let row: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!((&row["attempts"], &row["reason"]), (&json!(3), &json!("schema")));
 
     // The role of the account signs, and its policy allows what was called and nothing more.
     let asked = bed.aws.asked();

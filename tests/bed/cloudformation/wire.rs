@@ -195,12 +195,13 @@ async fn answer(
     }
 }
 
-/// What another SQS answers to a call of the JSON protocol.
+/// What another SQS answers to a call of the JSON protocol. A MiniStack takes an access key of twelve digits for the account.
 async fn handed_on(to: &str, action: &str, body: &[u8]) -> Response {
     let host = to.trim_start_matches("http://");
     let mut stream = tokio::net::TcpStream::connect(host).await.expect("an SQS");
     let head = format!(
-        "POST / HTTP/1.1\r\nhost: {host}\r\nx-amz-target: AmazonSQS.{action}\r\ncontent-type: \
+        "POST / HTTP/1.1\r\nhost: {host}\r\nx-amz-target: AmazonSQS.{action}\r\nauthorization: AWS4-HMAC-SHA256 \
+         Credential=111122223333/20260101/eu-central-1/sqs/aws4_request, SignedHeaders=host, Signature=0\r\ncontent-type: \
          application/x-amz-json-1.0\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
         body.len()
     );
@@ -412,7 +413,7 @@ fn stack(stack: &super::cloud::Stack, queues: Option<&str>) -> String {
     let mut outputs = String::new();
     if stack.live {
         let base = match queues {
-            Some(url) => format!("{url}/000000000000"),
+            Some(url) => format!("{url}/111122223333"),
             None => "https://sqs.eu-central-1.amazonaws.com/111122223333".to_owned(),
         };
         let queue = format!("{base}/{}", stack.name);

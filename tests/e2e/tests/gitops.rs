@@ -95,7 +95,7 @@ fn a_real_api_server_takes_every_example() {
         "{}",
         refused.stderr
     );
-    for folder in ["overlays", "migrate"] {
+    for folder in ["overlays", "migrate", "replay"] {
         let mut files = Vec::new();
         yaml_files(&repository().join("examples").join(folder), &mut files);
         assert!(!files.is_empty(), "{folder}");
