@@ -15,6 +15,7 @@ use crate::backoff::BackOff;
 use crate::config::{Config, NatsCluster};
 use crate::events::Announcer;
 use crate::probes::Metrics;
+use crate::programs::Programs;
 use crate::reads::Reads;
 use crate::replay::Runs;
 
@@ -36,6 +37,8 @@ pub struct Context {
     pub replays: Arc<Runs>,
     /// Which ConfigMaps matter to whom.
     pub reads: Reads,
+    /// Programs of functions.
+    pub programs: Programs,
     connections: Mutex<HashMap<String, Connection>>,
     aws: Aws,
 }
@@ -53,6 +56,7 @@ impl Context {
             metrics,
             replays: Arc::default(),
             reads: Reads::default(),
+            programs: Programs::default(),
             connections: Mutex::default(),
             aws: Aws::default(),
         })

@@ -14,6 +14,7 @@ pub mod depths;
 pub mod events;
 mod own_pace;
 pub mod probes;
+pub mod programs;
 pub mod reads;
 pub mod replay;
 pub mod source;

@@ -121,12 +121,18 @@ impl Metrics {
     }
 
     pub(crate) fn depths(&self, source: &str, depths: &Depths) {
-        for (lane, depth) in [("events", &depths.events), ("dead", &depths.dead)] {
+        let [events, dead] = [&depths.events, &depths.dead].map(|depth| depth.ready + depth.in_flight);
+        self.messages(source, events, dead);
+    }
+
+    /// Messages of a source's queue and of its dead letters.
+    pub(crate) fn messages(&self, source: &str, events: u64, dead: u64) {
+        for (lane, messages) in [("events", events), ("dead", dead)] {
             let labels = DepthLabels {
                 source: source.to_owned(),
                 lane,
             };
-            let messages = i64::try_from(depth.ready + depth.in_flight).unwrap_or(i64::MAX);
+            let messages = i64::try_from(messages).unwrap_or(i64::MAX);
             self.depth.get_or_create(&labels).set(messages);
         }
     }

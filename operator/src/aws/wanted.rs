@@ -132,7 +132,7 @@ pub struct QueueSettings {
     pub visibility_timeout: u64,
     /// How often an event may be received.
     pub max_receive_count: u16,
-    /// Bytes of the largest message.
+    /// Bytes of the largest body; attributes have room beside it.
     pub max_message_bytes: u32,
     /// A key of the account that encrypts both; absent: SQS encrypts with a key of its own.
     pub kms_key_arn: Option<String>,

@@ -135,7 +135,10 @@ fn make(object: &EventSource, context: &Context, place: &Place<'_>, good: &Good)
     let folder = context.config.lambda.artefacts.as_ref();
     let folder = folder.ok_or("lambda.artefacts is not set in the operator's configuration")?;
     let path = folder.join(format!("bootstrap-{}.zip", place.architecture().as_str()));
-    let program = std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let program = context
+        .programs
+        .read(&path)
+        .map_err(|error| format!("{}: {error}", path.display()))?;
     let written = as_it_serves(object, good);
     let good = written.as_ref().unwrap_or(good);
     let (name, content) = match &good.encoded().text {
@@ -264,6 +267,9 @@ impl Look<'_> {
         let now = self.context.now();
         let both = async { Ok((client.depth(events, now).await?, client.depth(dead, now).await?)) };
         let both: Result<_, Refusal> = both.await;
+        if let Ok((events, dead)) = both {
+            self.context.metrics.messages(&id(self.object), events, dead);
+        }
         Some(both.map_err(|refusal| refusal.message))
     }
 

@@ -12,6 +12,8 @@ mod faults;
 #[allow(dead_code, reason = "others use the rest of it")]
 mod ministack;
 mod reading;
+#[path = "../../../tests/bed/aws/request.rs"]
+mod request;
 mod scanning;
 mod sending;
 mod support;

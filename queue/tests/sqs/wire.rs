@@ -3,8 +3,10 @@
 use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
+
+use crate::request::{Asked, read};
 
 /// What is done with one request.
 pub(crate) enum Reply {
@@ -23,14 +25,6 @@ pub(crate) fn error(status: u16, code: &str) -> Reply {
         status,
         serde_json::json!({"__type": kind, "message": "as the script says"}),
     )
-}
-
-/// A request that came in.
-#[derive(Clone, Debug)]
-pub(crate) struct Asked {
-    /// `SendMessage` and the like.
-    pub(crate) action: String,
-    pub(crate) body: Value,
 }
 
 pub(crate) struct Wire {
@@ -86,26 +80,6 @@ async fn serve(
         );
         stream.write_all(answer.as_bytes()).await.ok()?;
     }
-}
-
-async fn read(stream: &mut TcpStream) -> Option<Asked> {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        head.push(stream.read_u8().await.ok()?);
-    }
-    let head = String::from_utf8(head).ok()?;
-    let header = |name: &str| {
-        let line = head
-            .lines()
-            .find(|line| line.to_ascii_lowercase().starts_with(name))?;
-        Some(line.split_once(':')?.1.trim().to_owned())
-    };
-    let mut body = vec![0; header("content-length:")?.parse().ok()?];
-    stream.read_exact(&mut body).await.ok()?;
-    Some(Asked {
-        action: header("x-amz-target:")?.rsplit('.').next()?.to_owned(),
-        body: serde_json::from_slice(&body).ok()?,
-    })
 }
 
 fn kept(asked: &Asked, missing: &[&str]) -> Value {

@@ -25,6 +25,8 @@ mod nats_server;
 mod ministack;
 mod observe;
 mod pod;
+#[path = "../../../tests/bed/aws/request.rs"]
+mod request;
 mod reload;
 mod support;
 mod vectors;

@@ -14,14 +14,16 @@ const LONG_POLL: u8 = 20;
 /// Seconds a received dead letter is hidden from other readers.
 const DEAD_LETTER_HIDDEN: u64 = 60;
 /// Dead letters carry what did not fit elsewhere, so they may be as large as SQS allows.
-const LARGEST_DEAD_LETTER: u32 = 1_048_576;
+const LARGEST: u32 = 1_048_576;
+/// SQS counts the attributes of a message to its size: room for ours beside the largest body.
+const ATTRIBUTES: u32 = 1_024;
 
 pub(super) fn add(resources: &mut Resources, wanted: &Wanted) {
     let settings = &wanted.queue;
     let mut events = queue(wanted, wanted.names.queue().to_owned());
     events.message_retention_period = settings.retention;
     events.visibility_timeout = settings.visibility_timeout;
-    events.maximum_message_size = settings.max_message_bytes;
+    events.maximum_message_size = (settings.max_message_bytes + ATTRIBUTES).min(LARGEST);
     events.redrive_policy = Some(RedrivePolicy {
         dead_letter_target_arn: Text::attribute("DeadLetterQueue", "Arn"),
         max_receive_count: settings.max_receive_count,
@@ -47,7 +49,7 @@ fn queue(wanted: &Wanted, queue_name: String) -> Queue {
         message_retention_period: DEAD_LETTERS_KEPT,
         visibility_timeout: DEAD_LETTER_HIDDEN,
         receive_message_wait_time_seconds: LONG_POLL,
-        maximum_message_size: LARGEST_DEAD_LETTER,
+        maximum_message_size: LARGEST,
         // The two exclude each other.
         sqs_managed_sse_enabled: key.is_none().then_some(true),
         kms_master_key_id: key,

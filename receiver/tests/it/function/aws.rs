@@ -7,8 +7,10 @@ use std::sync::{Arc, Mutex};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::io::{AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+
+use crate::request::read;
 
 /// A value of a secret: its versions by stage.
 #[derive(Clone, Debug, Default)]
@@ -97,8 +99,11 @@ impl Aws {
     async fn serve(self, stream: TcpStream) -> Option<()> {
         let mut stream = BufReader::new(stream);
         loop {
-            let (action, body) = read(&mut stream).await?;
-            let (status, answer) = self.answer(&action, &body);
+            let asked = read(&mut stream).await?;
+            // Whoever does not sign is not AWS's client.
+            let signed = asked.authorization?;
+            assert!(signed.starts_with("AWS4-HMAC-SHA256 Credential=AKIA"), "{signed}");
+            let (status, answer) = self.answer(&asked.action, &asked.body);
             let answer = answer.to_string();
             let text = format!(
                 "HTTP/1.1 {status} X\r\ncontent-length: {}\r\n\r\n{answer}",
@@ -174,26 +179,4 @@ fn sent(queue: &str, entry: &Value) -> Sent {
             .map(|(name, value)| (name.clone(), text(&value["StringValue"])))
             .collect(),
     }
-}
-
-/// The last word of the target, and the body.
-async fn read(stream: &mut BufReader<TcpStream>) -> Option<(String, Value)> {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        head.push(stream.read_u8().await.ok()?);
-    }
-    let head = String::from_utf8(head).ok()?;
-    let header = |name: &str| {
-        let line = head
-            .lines()
-            .find(|line| line.to_ascii_lowercase().starts_with(name))?;
-        Some(line.split_once(':')?.1.trim().to_owned())
-    };
-    // Whoever does not sign is not AWS's client.
-    let signed = header("authorization:")?;
-    assert!(signed.starts_with("AWS4-HMAC-SHA256 Credential=AKIA"), "{signed}");
-    let mut body = vec![0; header("content-length:")?.parse().ok()?];
-    stream.read_exact(&mut body).await.ok()?;
-    let action = header("x-amz-target:")?.rsplit('.').next()?.to_owned();
-    Some((action, serde_json::from_slice(&body).ok()?))
 }
