@@ -1,5 +1,6 @@
 //! The command tree: what was typed, to the file that does it.
 
+mod bootstrap;
 mod check;
 mod cluster;
 mod dev;
@@ -68,6 +69,7 @@ enum Command {
     Replay(replay::Replay),
     #[command(subcommand)]
     Preset(preset::Preset),
+    Bootstrap(bootstrap::Bootstrap),
 }
 
 /// Reads the command line, does it, and says why not.
@@ -102,5 +104,6 @@ fn dispatch(command: &Command, output: Output) -> Outcome {
         Command::Resume(command) => command.run(output),
         Command::Replay(command) => command.run(output),
         Command::Preset(command) => command.run(output),
+        Command::Bootstrap(command) => command.run(output),
     }
 }

@@ -6,6 +6,7 @@
 )]
 
 mod bad_input;
+mod bootstrap;
 mod capture;
 mod check;
 mod dev;
