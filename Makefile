@@ -59,6 +59,11 @@ images: ## Build the images of operator and receiver, and hand them to the bed w
 e2e: ## Sources in pods on a real node: the bed, which it starts; with MEF_E2E=1 and KUBECONFIG your cluster
 	$(if $(MEF_E2E),,env -u KUBECONFIG) MEF_E2E=1 cargo test --locked --workspace --test cluster -- --nocapture $(MEF_E2E_ONLY)
 
+.PHONY: e2e-aws
+e2e-aws: tools ## Sources in AWS as MiniStack plays it: REST API, HTTP API, and with the bootstrap template's policies (minutes)
+	cargo build --locked --workspace --bins
+	MEF_E2E_AWS=1 MEF_BUILT=1 cargo test --locked --workspace --test it -- --nocapture aws_story
+
 .PHONY: lint
 lint: $(TOOLS)/bin/cargo-deny ## Format, clippy with warnings as errors, generated files, bans, licences, sources
 	cargo fmt --all --check

@@ -16,7 +16,7 @@ pub(crate) struct Bed {
     pub(crate) cluster: Cluster,
     pub(crate) aws: Server,
     _runtime: Runtime,
-    _artefacts: tempfile::TempDir,
+    artefacts: tempfile::TempDir,
 }
 
 impl Bed {
@@ -49,7 +49,7 @@ impl Bed {
             cluster,
             aws,
             _runtime: runtime,
-            _artefacts: folder,
+            artefacts: folder,
         }
     }
 
@@ -82,6 +82,8 @@ fn a_source_is_made_serves_is_changed_and_goes() {
     let cluster = &bed.cluster;
     bed.apply("okta", |_| {});
     cluster.until("okta", "Ready", "True", "Available");
+    cluster.until("okta", "Provisioned", "True", "StackComplete");
+    cluster.until("okta", "DeadLettersPresent", "False", "Empty");
     let status = cluster.get("evsrc", "okta")["status"].clone();
     assert!(
         status["endpoint"]["url"]
@@ -197,6 +199,32 @@ pub(crate) fn stack_name(namespace: &str, name: &str) -> String {
     mef_operator::aws::names::Names::new("tests", namespace, name, None)
         .stack()
         .to_owned()
+}
+
+/// Both pass by themselves once what is missing is there.
+#[test]
+fn a_missing_program_and_an_unreadable_queue_are_told() {
+    let bed = Bed::start();
+    let program = bed.artefacts.path().join("bootstrap-x86_64.zip");
+    let away = bed.artefacts.path().join("away");
+    std::fs::rename(&program, &away).expect("it is there");
+    bed.apply("okta", |_| {});
+    let message = bed
+        .cluster
+        .until("okta", "Provisioned", "False", "ArtefactUnavailable");
+    assert!(message.contains("bootstrap-x86_64.zip"), "{message}");
+    assert_eq!(bed.count("CreateStack"), 0);
+    std::fs::rename(&away, &program).expect("it is there");
+    bed.aws
+        .fault("GetQueueAttributes", Fault::Refuse(500, "InternalError", "later"));
+    bed.apply("okta", |object| {
+        object["spec"]["runtime"]["aws"]["throttle"] = json!({"rate": 1, "burst": 2});
+    });
+    bed.cluster.until("okta", "Ready", "True", "Available");
+    let message = bed
+        .cluster
+        .until("okta", "DeadLettersPresent", "Unknown", "QueueUnreadable");
+    assert!(message.contains("later"), "{message}");
 }
 
 #[test]

@@ -36,6 +36,8 @@ pub(crate) struct Cluster {
     pub(crate) namespace: String,
     /// Of the chart, beside the way to the nats-server.
     values: Value,
+    /// What the operator's environment has besides.
+    environment: Vec<(String, String)>,
 }
 
 /// The API server of all tests that run at the time. It ends with the last of them.
@@ -134,6 +136,11 @@ impl Cluster {
 
     /// The same, at this API server.
     pub(crate) fn start_on(api: Arc<ApiServer>, values: Value) -> Self {
+        Self::start_in(api, values, Vec::new())
+    }
+
+    /// The same, with more in the operator's environment.
+    pub(crate) fn start_in(api: Arc<ApiServer>, values: Value, environment: Vec<(String, String)>) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let mut cluster = Self {
             operator: None,
@@ -142,6 +149,7 @@ impl Cluster {
             folder: tempfile::tempdir().expect("a folder"),
             namespace: format!("team-{}", NUMBER.fetch_add(1, Ordering::Relaxed)),
             values,
+            environment,
         };
         let namespace = cluster.namespace.clone();
         cluster.ok(&["create", "namespace", &namespace], "");
@@ -189,6 +197,7 @@ impl Cluster {
             .env("NO_PROXY", "*")
             .env("AWS_ACCESS_KEY_ID", "KEY")
             .env("AWS_SECRET_ACCESS_KEY", "secret")
+            .envs(self.environment.iter().cloned())
             .stderr(log)
             .spawn();
         child.expect("the operator starts")
@@ -307,8 +316,14 @@ impl Cluster {
     }
 
     #[track_caller]
-    pub(crate) fn eventually(&self, what: &str, mut holds: impl FnMut() -> bool) {
-        let deadline = Instant::now() + PATIENCE;
+    pub(crate) fn eventually(&self, what: &str, holds: impl FnMut() -> bool) {
+        self.within(PATIENCE, what, holds);
+    }
+
+    /// The same, for what takes longer.
+    #[track_caller]
+    pub(crate) fn within(&self, patience: Duration, what: &str, mut holds: impl FnMut() -> bool) {
+        let deadline = Instant::now() + patience;
         while !holds() {
             let states = self.kubectl(&["get", "evsrc", "-o", "yaml"], "");
             assert!(

@@ -13,6 +13,7 @@ mod churn;
 mod argocd;
 mod argocd_replay;
 mod aws;
+mod aws_story;
 #[path = "../../../tests/bed/cloudformation/cloud.rs"]
 #[allow(dead_code, reason = "the model of the decision uses the rest")]
 mod cloud;
@@ -22,6 +23,7 @@ mod wire;
 mod cluster;
 mod clusters;
 mod commands;
+mod conformance;
 mod crash;
 mod deletion;
 mod golden;
@@ -40,6 +42,7 @@ mod plan_aws;
 mod overlay_days;
 mod overlays;
 mod provisioning;
+mod reasons;
 mod refusals;
 mod replays;
 mod replays_aws;

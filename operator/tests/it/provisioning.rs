@@ -15,6 +15,7 @@ fn a_source_becomes_a_receiver_and_kubectl_wait_tells_when() {
         &["wait", "--for=condition=Ready", "evsrc/sample", "--timeout=30s"],
         "",
     );
+    cluster.until("sample", "Provisioned", "True", "ReceiverAvailable");
     let status = cluster.get("evsrc", "sample")["status"].clone();
     assert_eq!(status["observedGeneration"], 1);
     let url = format!("http://mef-sample.{}.svc/sample", cluster.namespace);

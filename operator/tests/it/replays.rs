@@ -89,6 +89,16 @@ pub(crate) fn suspend(cluster: &Cluster, name: &str, suspend: bool) {
 }
 
 #[test]
+fn a_replay_ends_at_its_limit() {
+    let cluster = Cluster::start();
+    let letters = refused(&cluster, 3);
+    correct(&cluster);
+    replay(&cluster, "two", &json!({"limit": 2}));
+    until(&cluster, "two", "Complete", "True", "LimitReached");
+    assert_eq!(letters.counts(), (2, 1));
+}
+
+#[test]
 fn dead_letters_are_previewed_and_come_back_once() {
     let mut cluster = Cluster::start();
     let letters = refused(&cluster, 12);
