@@ -70,7 +70,17 @@ fn sentence(program: &str, diagnostic: &Diagnostic) -> String {
         let named = format!("undefined function `{}`", called_name(call));
         sentence = sentence.replace("undefined function", &named);
     }
+    let variable = sentence.contains("undefined variable");
+    if variable
+        && let Some(name) = place(&diagnostic.labels).and_then(|label| program.get(label.span.range()))
+    {
+        sentence = sentence.replace("undefined variable", &format!("undefined variable `{name}`"));
+    }
     for label in &diagnostic.labels {
+        // Of variables that are equally near VRL names one by chance, another each time: a status would never rest.
+        if variable && (label.message.starts_with("did you mean") || label.message == "undefined variable") {
+            continue;
+        }
         if !label.message.is_empty() && !sentence.contains(&label.message) {
             sentence.push_str("; ");
             sentence.push_str(&label.message);

@@ -80,6 +80,20 @@ fn filter_problem(program: &str) -> Problem {
 // Programs that do not compile.
 
 #[test]
+fn an_unknown_variable_is_named_and_the_problem_is_the_same_each_time() {
+    let program = "aaa1 = 1\naaa2 = 2\naaa3 = 3\naaa4 = 4\n.x = aaa5";
+    let told = || -> Vec<String> {
+        let problems = Transform::compile(program).err().unwrap_or_default();
+        problems.iter().map(ToString::to_string).collect()
+    };
+    let first = told();
+    assert!(first[0].contains("undefined variable `aaa5`"), "{first:?}");
+    for _ in 0..50 {
+        assert_eq!(told(), first);
+    }
+}
+
+#[test]
 fn a_syntax_error_has_its_line_and_column() {
     let problem = transform_problem(".a = 1\n.ü = 2 +\n");
     assert_eq!(problem.field, "spec.transform");
