@@ -44,7 +44,6 @@ const consumer = Consumer.create({
         taken += 1;
       }
     }
-    if (taken >= Number(count)) setImmediate(() => consumer.stop());
     return done;
   },
 });
@@ -55,6 +54,10 @@ consumer.on("error", (error) => {
 consumer.on("processing_error", (error) => {
   console.error(error);
   process.exit(1);
+});
+// After the batch was deleted: a consumer that is stopped before leaves its last messages in flight.
+consumer.on("response_processed", () => {
+  if (taken >= Number(count)) consumer.stop();
 });
 consumer.on("stopped", () => process.exit(0));
 consumer.start();

@@ -171,7 +171,7 @@ fn examples(folder: &Path, found: &mut Vec<PathBuf>) {
         let path = entry.unwrap().path();
         if path.is_dir() {
             // Objects of other vendors and of other namespaces: gitops.rs.
-            let others = ["argocd", "ci", "flux", "migrate", "overlays"];
+            let others = ["argocd", "ci", "flux", "migrate", "overlays", "replay"];
             if !others
                 .iter()
                 .any(|other| path.ends_with(format!("examples/{other}")))
