@@ -314,7 +314,9 @@ pub fn deletion(live: &Live) -> Delete {
     }
 }
 
+/// The one that is asked for is among them whether it is there yet or not: else the oldest would go with a look of its own.
 fn kept_revisions(desired: &Desired, live: &[Live]) -> BTreeSet<String> {
+    let asked = desired.config_map.metadata.name.clone();
     let mut revisions: Vec<(i64, String)> = live
         .iter()
         .filter(|live| live.kind == Kind::Revision)
@@ -327,12 +329,13 @@ fn kept_revisions(desired: &Desired, live: &[Live]) -> BTreeSet<String> {
                 .unwrap_or(0);
             (number, live.object.name_any())
         })
+        .filter(|(_, name)| Some(name) != asked.as_ref())
         .collect();
     revisions.sort_unstable();
     let newest = revisions
         .into_iter()
         .rev()
-        .take(KEPT_REVISIONS)
+        .take(KEPT_REVISIONS - 1)
         .map(|(_, name)| name);
-    newest.chain(desired.config_map.metadata.name.clone()).collect()
+    newest.chain(asked.clone()).collect()
 }
