@@ -42,11 +42,23 @@ pub(crate) fn lua(mode: &str, script: &str, objects: &[Value]) -> Vec<Value> {
     answers
 }
 
-fn health(object: &Value) -> (String, String) {
-    let answer = lua("health", "health-eventsource.lua", std::slice::from_ref(object)).remove(0);
-    let text = |key: &str| answer[key].as_str().unwrap_or_default().to_owned();
-    assert!(answer["error"].is_null(), "{answer}");
-    (text("status"), text("message"))
+/// An object as it is now, of which Argo CD must show this health with these words.
+#[track_caller]
+pub(crate) fn shows(cluster: &Cluster, kind: &str, name: &str, expected: &str, says: &str) -> Value {
+    let object = cluster.get(kind, name);
+    let script = match kind {
+        "evreplay" => "health-eventreplay.lua",
+        _ => "health-eventsource.lua",
+    };
+    let answer = lua("health", script, std::slice::from_ref(&object)).remove(0);
+    assert!(answer["error"].is_null(), "{answer}\n{object}");
+    assert_eq!(answer["status"], expected, "{answer}\n{object}");
+    let message = answer["message"].as_str().unwrap_or_default();
+    assert!(
+        message.contains(says),
+        "{expected}: {message:?} does not say {says:?}"
+    );
+    object
 }
 
 /// Every object that comes of one when a field is taken away or is of another type.
@@ -101,14 +113,7 @@ async fn each_state_has_the_health_that_argo_cd_must_show_and_actions_do_what_th
     let mut cluster = Cluster::start();
     let mut seen: Vec<Value> = Vec::new();
     let mut row = |cluster: &Cluster, expected: &str, says: &str| {
-        let object = cluster.get("evsrc", "sample");
-        let (status, message) = health(&object);
-        assert_eq!(status, expected, "{message}\n{object}");
-        assert!(
-            message.contains(says),
-            "{expected}: {message:?} does not say {says:?}"
-        );
-        seen.push(object);
+        seen.push(shows(cluster, "evsrc", "sample", expected, says));
     };
     // Nobody has looked: observedGeneration is -1 by default.
     cluster.stop_operator();

@@ -81,8 +81,8 @@ async fn world(cluster: &Cluster) -> BTreeMap<String, Value> {
     world
 }
 
-/// `add Service mef-sample` …
-fn done(before: &BTreeMap<String, Value>, after: &BTreeMap<String, Value>) -> BTreeSet<String> {
+/// What came, went and changed by name: `add Service mef-sample` …
+pub(crate) fn done(before: &BTreeMap<String, Value>, after: &BTreeMap<String, Value>) -> BTreeSet<String> {
     let names: BTreeSet<_> = before.keys().chain(after.keys()).collect();
     names
         .into_iter()

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::aws::{Bed, source};
 use crate::cloud::Fate;
 use crate::cluster::{Cluster, merge};
+use crate::plan::done;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -92,19 +93,13 @@ fn cloud(bed: &Bed) -> (BTreeMap<String, Value>, [usize; 2]) {
     (stacks, [bed.count("CreateStack"), bed.count("UpdateStack")])
 }
 
-/// `add EventQueue` …
-fn done(before: &Value, after: &Value) -> BTreeSet<String> {
-    let resources = |document: &Value| document["Resources"].as_object().cloned().unwrap_or_default();
-    let (before, after) = (resources(before), resources(after));
-    let names: BTreeSet<_> = before.keys().chain(after.keys()).collect();
-    names
+/// The resources of a stack's document.
+fn of_document(document: &Value) -> BTreeMap<String, Value> {
+    let resources = document["Resources"].as_object();
+    resources
         .into_iter()
-        .filter_map(|name| match (before.get(name), after.get(name)) {
-            (None, Some(_)) => Some(format!("add {name}")),
-            (Some(_), None) => Some(format!("remove {name}")),
-            (Some(before), Some(after)) if before != after => Some(format!("change {name}")),
-            _ => None,
-        })
+        .flatten()
+        .map(|(id, one)| (id.clone(), one.clone()))
         .collect()
 }
 
@@ -190,7 +185,11 @@ fn for_every_edit_the_plan_is_what_the_operator_then_asks_of_cloudformation() {
             assert!(plan["stack"]["resources"].is_null(), "{name}: {plan:#}");
             continue;
         }
-        assert_eq!(foreseen(&plan), done(was, is), "{name}: {plan:#}");
+        assert_eq!(
+            foreseen(&plan),
+            done(&of_document(was), &of_document(is)),
+            "{name}: {plan:#}"
+        );
         let of = |wanted: &str| -> Vec<&str> {
             let resources = resources(&plan).into_iter();
             resources
