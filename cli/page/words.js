@@ -20,6 +20,7 @@ export const REASONS = {
   "peer-not-allowed": "The sender's address is not among those allowed, or cannot be told: look at webhook.trustedHops.",
   "untrusted-front": "A client certificate in a header, from a peer that is no proxy of yours: look at webhook.trustedHops.",
   method: "The source does not take this method.",
+  probe: "The operator asked whether the URL is this source's; such a request is never an event.",
   "body-too-large": "The body is larger than webhook.maxBodyBytes.",
   "body-timeout": "The body did not come in time.",
   "body-malformed": "The body broke off or was framed wrongly.",

@@ -95,7 +95,7 @@ words! {
         RollingOut,
         /// Every replica runs the definition.
         ReceiverAvailable,
-        /// The receiver's pods do not become ready.
+        /// None of the receiver's pods answers any more.
         ReceiverNotReady,
         /// The rollout made no progress within its deadline.
         ProgressDeadlineExceeded,

@@ -15,6 +15,7 @@ mod http_sig;
 mod jwt;
 mod overlay;
 mod parameters;
+mod probe;
 mod replay;
 mod runtime;
 mod schema;
@@ -35,6 +36,7 @@ pub use http_sig::{HttpSig, HttpSigAlgorithm};
 pub use jwt::{Jwt, JwtAlgorithm, JwtBodyHash};
 pub use overlay::{ConfigMapKey, OVERLAY_FIELDS, Overlay, SamplesFrom};
 pub use parameters::{ParameterName, Parameters};
+pub use probe::{DEFINITION_HEADER, PROBE_HEADER};
 pub use replay::{
     EventReplay, EventReplaySpec, EventReplayStatus, ReplayCounts, ReplayEntry, ReplayMode, ReplayOutcome,
     ReplayPreview, ReplayReason, ReplaySelect, SourceRef,

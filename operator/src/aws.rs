@@ -14,6 +14,7 @@ pub mod names;
 pub mod observe;
 pub mod package;
 pub mod place;
+pub mod probe;
 pub mod record;
 pub mod refusal;
 pub mod requests;

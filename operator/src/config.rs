@@ -32,6 +32,10 @@ pub struct Config {
     /// Another address than AWS's own, as `http://127.0.0.1:4566`.
     #[serde(default)]
     pub aws_endpoint: Option<String>,
+    /// Whether the URLs of sources in AWS are asked if they are theirs; absent: they are. Not, where the operator has no way
+    /// out to them.
+    #[serde(default)]
+    pub probe_endpoints: Option<bool>,
     /// The functions it makes.
     #[serde(default)]
     pub lambda: Lambda,

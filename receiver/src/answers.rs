@@ -13,7 +13,7 @@ use crate::metrics::{EventResult, RequestResult, Unavailability};
 use crate::table::Route;
 
 /// Tells whether an endpoint is ours and which definition serves it: the first 12 hex digits of its digest.
-pub(crate) const DEFINITION: HeaderName = HeaderName::from_static("x-mef-definition");
+pub(crate) const DEFINITION: HeaderName = HeaderName::from_static(mef_crds::DEFINITION_HEADER);
 /// The request's id, as the log names it.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -101,6 +101,7 @@ fn rejected(route: &Route, reason: RejectReason) -> Response<Body> {
 fn refused(route: &Route, refusal: Refusal) -> Response<Body> {
     match refusal {
         Refusal::Method => not_allowed(route),
+        Refusal::Probe => empty(StatusCode::UNAUTHORIZED),
         Refusal::BodyTooLarge => closing(StatusCode::PAYLOAD_TOO_LARGE),
         Refusal::BodyTimeout => closing(StatusCode::REQUEST_TIMEOUT),
         Refusal::BodyMalformed | Refusal::Aborted => closing(StatusCode::BAD_REQUEST),

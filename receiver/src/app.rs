@@ -14,6 +14,7 @@ use axum::extract::State;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Response};
 use bytes::Bytes;
+use mef_crds::PROBE_HEADER;
 use mef_pipeline::network_keys::NetworkKeys;
 use mef_pipeline::pipeline::{Action, Outcome, Prepared, RejectReason, Rejection, Reply, process};
 use mef_pipeline::received::{Headers, Received, TraceId};
@@ -92,6 +93,9 @@ async fn take(work: &Work, head: &Parts, body: Body) -> Result<(Received, Held),
     let route = &work.route;
     if !route.takes(&head.method) {
         return Err(Verdict::Refused(Refusal::Method));
+    }
+    if head.headers.contains_key(PROBE_HEADER) {
+        return Err(Verdict::Refused(Refusal::Probe));
     }
     let patience = work.receiver.limits().body_timeout;
     let (body, held) = body::read(body, route.max_body_bytes(), patience, work.receiver.memory())

@@ -17,6 +17,8 @@ use tokio::time::{Instant, timeout_at};
 pub(crate) enum Refusal {
     /// A method the source does not answer.
     Method,
+    /// The operator asks whether it is here.
+    Probe,
     /// The body is larger than the source allows.
     BodyTooLarge,
     /// The body did not come in time.
@@ -32,6 +34,7 @@ impl Refusal {
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Method => "method",
+            Self::Probe => "probe",
             Self::BodyTooLarge => "body-too-large",
             Self::BodyTimeout => "body-timeout",
             Self::BodyMalformed => "body-malformed",

@@ -127,6 +127,9 @@ lambda:
 {{- if .Values.awsEndpoint }}
 awsEndpoint: {{ .Values.awsEndpoint | quote }}
 {{- end }}
+{{- if and (hasKey .Values "probeEndpoints") (not .Values.probeEndpoints) }}
+probeEndpoints: false
+{{- end }}
 {{- if or .Values.network.ingressFrom .Values.network.metricsFrom }}
 network:
   ingressFrom: {{ .Values.network.ingressFrom | toJson }}

@@ -327,6 +327,13 @@ fn provisioned(rollout: &Rollout, served: bool) -> Aspect {
             Reason::Creating,
             format!("{ready} of {wanted} pods answer; the first are being started"),
         ),
+        // Pods are replaced one by one, so some always answer: these served, and then all of them went.
+        (false, None, Some(_)) if *ready == 0 => Aspect::no(
+            Reason::ReceiverNotReady,
+            format!(
+                "none of {wanted} pods answers any more, senders get errors; look at `kubectl describe` and the logs of the receiver"
+            ),
+        ),
         (false, None, Some(_)) => Aspect::no(
             Reason::RollingOut,
             format!("{ready} of {wanted} pods answer; the newest are being started"),

@@ -3,7 +3,7 @@
 
 mod status;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use kube::ResourceExt;
@@ -27,6 +27,7 @@ use crate::aws::memory::Memory;
 use crate::aws::names::Names;
 use crate::aws::package::{Packed, pack};
 use crate::aws::place::{Documents, Place, documents};
+use crate::aws::probe;
 use crate::aws::record::recall;
 use crate::aws::refusal::{Kind, Refusal};
 use crate::aws::requests::{Subject, request};
@@ -35,6 +36,9 @@ use crate::aws::wanted::Package;
 use crate::context::Context;
 use crate::source::desired::Text;
 use crate::source::status::Aspect;
+
+/// When a URL that is not answered is asked again, before it is spread.
+const ASKED_AGAIN: Duration = Duration::from_secs(30);
 
 /// What is to be made, where the source is sound.
 struct Made {
@@ -118,6 +122,7 @@ pub(super) async fn nowhere(
         seen: Seen {
             stack: None,
             depths: None,
+            endpoint: None,
         },
         made: None,
     };
@@ -215,7 +220,19 @@ impl Look<'_> {
             return Ok(Action::await_change());
         }
         let before = object.status.clone().unwrap_or_default();
-        let written = self.tell(&decision, stack, depths.as_ref(), &before).await?; // IO: before the call
+        let endpoint = self.endpoint(client, &decision, stack).await; // IO
+        if endpoint
+            .as_ref()
+            .is_some_and(|endpoint| endpoint.holds == Some(false))
+        {
+            decision.look_in = decision.look_in.min(ASKED_AGAIN);
+        }
+        let seen = Seen {
+            stack,
+            depths: depths.as_ref(),
+            endpoint: endpoint.as_ref(),
+        };
+        let written = self.tell(&decision, &seen, &before).await?; // IO: before the call
         if decision.release {
             apply::remove_finalizer(&self.context.client, object).await?;
             self.context.back_off.reset(&id(object));
@@ -236,7 +253,7 @@ impl Look<'_> {
                     self.context.slow_down(&self.place).await;
                 }
                 decision = refused(&view, &decision, &refusal); // pure
-                self.tell(&decision, stack, depths.as_ref(), &written).await?;
+                self.tell(&decision, &seen, &written).await?;
             }
         }
         let look_in = jittered(decision.look_in, &id(object), self.context.now());
@@ -271,6 +288,27 @@ impl Look<'_> {
             self.context.metrics.messages(&id(self.object), events, dead);
         }
         Some(both.map_err(|refusal| refusal.message))
+    }
+
+    /// Whether the source answers at its URL, once its stack stands; none where nothing new is known.
+    async fn endpoint(&self, client: &Client, decision: &Decision, stack: Option<&Stack>) -> Option<Aspect> {
+        let told = &decision.told;
+        if told.ready.holds != Some(true) || told.reconciling.is_some() {
+            return None;
+        }
+        let url = stack?.outputs.get("WebhookUrl")?;
+        if !self.place.runtime.allowed_cidrs.is_empty() {
+            let message = "allowedCidrs keeps everybody else from the URL, the operator too";
+            return Some(Aspect::unknown(Reason::NotProbed, message));
+        }
+        if self.context.config.probe_endpoints == Some(false) {
+            let message = "the operator is configured to ask no URL (probeEndpoints)";
+            return Some(Aspect::unknown(Reason::NotProbed, message));
+        }
+        let good = self.judged.good.as_ref();
+        let methods = good.map(methods).unwrap_or_default();
+        let answered = client.probe(url, probe::method(&methods)).await;
+        probe::judge(&answered) // pure
     }
 
     fn leaving(&self, depths: Option<&Result<(u64, u64), String>>) -> Option<Leaving> {
@@ -325,8 +363,7 @@ impl Look<'_> {
     async fn tell(
         &self,
         decision: &Decision,
-        stack: Option<&Stack>,
-        depths: Option<&Result<(u64, u64), String>>,
+        seen: &Seen<'_>,
         before: &EventSourceStatus,
     ) -> Result<EventSourceStatus, Error> {
         let names = self.place.names(self.object);
@@ -341,7 +378,7 @@ impl Look<'_> {
                 judged: self.judged,
                 decision: &decision,
                 names: &names,
-                seen: Seen { stack, depths },
+                seen: *seen,
                 made: self.made.map(|made| (made.package.key.as_str(), made.generation)),
             },
             self.context.now(),

@@ -318,6 +318,11 @@ print(json.dumps([o['Key'] for b in s3.list_buckets()['Buckets'] for o in s3.lis
     fn comes_up(&self) -> String {
         self.apply(|_| {});
         self.cluster.until(SOURCE, "Ready", "True", "Available");
+        // Asked through the gateway and the function, so both are there.
+        let answered = self.cluster.until(SOURCE, "EndpointReady", "True", "Answering");
+        let serving = self.cluster.get("evsrc", SOURCE)["status"]["definition"]["serving"].clone();
+        let short: String = serving.as_str().unwrap_or_default().chars().take(12).collect();
+        assert!(answered.contains(&short), "{answered}; {short} serves");
         let status = self.status();
         assert_eq!(status["aws"]["stackStatus"], "CREATE_COMPLETE");
         assert_eq!(status["queue"]["messages"], 0);

@@ -42,6 +42,7 @@ mod plan_aws;
 mod overlay_days;
 mod overlays;
 mod provisioning;
+mod reached;
 mod reasons;
 mod refusals;
 mod replays;

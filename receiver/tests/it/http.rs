@@ -135,6 +135,22 @@ async fn every_answer_of_a_source_names_its_definition() {
     }
 }
 
+/// The operator asks with it whether a URL is the source's. Whatever else the request says, it is no event.
+#[tokio::test]
+async fn a_probe_is_answered_by_the_definition_and_never_kept() {
+    let (server, queue) = server().await;
+    let genuine = post(&event("one"));
+    let probe = genuine.replacen("\r\n", "\r\nx-mef-probe: 1\r\n", 1);
+    let answer = server.ask(probe).await;
+    assert_eq!((answer.status, answer.body.len()), (401, 0));
+    assert_eq!(answer.header("x-mef-definition").map(str::len), Some(12));
+    assert_eq!(queue.calls(), 0);
+    let scrape = server.scrape().await;
+    assert_eq!(scrape.requests("rejected", "probe"), 1);
+    scrape.assert_laws();
+    assert_eq!(server.ask(genuine).await.status, 204);
+}
+
 #[tokio::test]
 async fn two_sources_may_not_share_a_path() {
     let queue = Arc::new(TestQueue::new());

@@ -40,6 +40,8 @@ struct Inner {
     tick: i64,
     /// The URL of an SQS that has the queues; none: nobody asks for messages.
     queues: Option<String>,
+    /// The status with which somebody else answers at the sources' URLs.
+    stranger: Option<u16>,
 }
 
 /// A server.
@@ -63,6 +65,7 @@ impl Server {
             objects: BTreeMap::new(),
             tick: 0,
             queues: None,
+            stranger: None,
         }));
         let router = Router::new().fallback(answer).with_state(inner.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
@@ -96,6 +99,11 @@ impl Server {
         self.lock().queues = Some(url.to_owned());
     }
 
+    /// From now on somebody else answers at the sources' URLs with this status; none: the source itself.
+    pub(crate) fn stranger_answers(&self, status: Option<u16>) {
+        self.lock().stranger = status;
+    }
+
     /// What lies in buckets, by path.
     pub(crate) fn objects(&self) -> BTreeMap<String, Bytes> {
         self.lock().objects.clone()
@@ -127,6 +135,9 @@ async fn answer(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
+    if uri.path().starts_with("/_aws/execute-api/") {
+        return endpoint(&inner, &headers);
+    }
     if uri.path() != "/" {
         return object(&inner, &method, uri.path(), body);
     }
@@ -192,6 +203,24 @@ async fn answer(
                 .into_response(),
             Err(error) => refusal(&error),
         },
+    }
+}
+
+/// A source's own URL. A receiver refuses a probe; whoever else answers does not name a definition.
+fn endpoint(inner: &Mutex<Inner>, headers: &HeaderMap) -> Response {
+    let mut inner = inner.lock().expect("a whole server");
+    inner.calls.push(("probe".to_owned(), String::new()));
+    assert!(
+        headers.contains_key(mef_crds::PROBE_HEADER),
+        "only probes are sent: {headers:?}"
+    );
+    match inner.stranger {
+        Some(status) => StatusCode::from_u16(status).expect("a status").into_response(),
+        None => (
+            StatusCode::UNAUTHORIZED,
+            [(mef_crds::DEFINITION_HEADER, "3fa1c0ffee00")],
+        )
+            .into_response(),
     }
 }
 

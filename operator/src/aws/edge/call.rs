@@ -9,9 +9,12 @@ use aws_sigv4::sign::v4;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::client::conn::http1;
+use hyper::header::{CONTENT_LENGTH, HOST, HeaderValue, USER_AGENT};
+use hyper::http::response::Parts;
 use hyper::{Request, Uri};
 use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
+use mef_crds::{DEFINITION_HEADER, PROBE_HEADER};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -20,12 +23,17 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
 
+use crate::aws::probe::{self, Answer};
 use crate::aws::refusal::{Kind, Refusal};
 
 /// How long a call may take. AWS answers within a second; an upload of some megabytes takes longer.
 const WITHIN: Duration = Duration::from_secs(30);
 /// A page of events has some hundred kilobytes.
 const LONGEST_ANSWER: usize = 8 * 1_024 * 1_024;
+/// How long the answer of a source may take: a function that starts first takes seconds.
+const PROBED_WITHIN: Duration = Duration::from_secs(10);
+/// Whoever answers at a source's URL is not known, so little of it is read.
+const LONGEST_PROBED: usize = 64 * 1_024;
 
 /// TLS cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -97,13 +105,44 @@ impl Http {
             kind: Kind::Credentials,
             message: format!("the request to {service} cannot be signed: {why}"),
         })?;
-        let answered = timeout(WITHIN, self.exchange(&uri, request)).await;
+        let answered = timeout(WITHIN, self.exchange(&uri, request, LONGEST_ANSWER)).await;
         answered
             .unwrap_or_else(|_| Err("no answer within 30 s".to_owned()))
+            .and_then(|(head, body)| Ok((head.status.as_u16(), body?)))
             .map_err(away)
     }
 
-    async fn exchange(&self, uri: &Uri, request: Request<Full<Bytes>>) -> Result<(u16, Bytes), String> {
+    /// Asks a source's own URL whether it is the source's.
+    pub(super) async fn probe(&self, url: &str, method: &str) -> Result<Answer, String> {
+        let address = probe::address(url, self.endpoint.as_deref());
+        let uri: Uri = address.parse().map_err(|_| format!("{address} is no URL"))?;
+        let host = uri.authority().map_or("", |authority| authority.as_str());
+        let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(HOST, host)
+            .header(USER_AGENT, "mef-operator")
+            .header(PROBE_HEADER, "1")
+            .header(CONTENT_LENGTH, "0")
+            .body(Full::default())
+            .map_err(|error| error.to_string())?;
+        let answered = timeout(PROBED_WITHIN, self.exchange(&uri, request, LONGEST_PROBED)).await;
+        // What the body says does not count, nor whether it is whole.
+        let (head, _) = answered.unwrap_or_else(|_| Err("no answer within 10 s".to_owned()))?;
+        let header = head.headers.get(DEFINITION_HEADER);
+        Ok(Answer {
+            status: head.status.as_u16(),
+            definition: probe::definition(header.map(HeaderValue::as_bytes)),
+        })
+    }
+
+    async fn exchange(
+        &self,
+        uri: &Uri,
+        request: Request<Full<Bytes>>,
+        longest: usize,
+    ) -> Result<(Parts, Result<Bytes, String>), String> {
         let host = uri.host().unwrap_or_default().to_owned();
         let is_plain = uri.scheme_str() == Some("http");
         let port = uri.port_u16().unwrap_or(if is_plain { 80 } else { 443 });
@@ -111,7 +150,7 @@ impl Http {
             .await
             .map_err(|error| error.to_string())?;
         if is_plain {
-            return exchange(tcp, request).await;
+            return exchange(tcp, request, longest).await;
         }
         let name = ServerName::try_from(host).map_err(|error| error.to_string())?;
         let stream = self
@@ -119,7 +158,7 @@ impl Http {
             .connect(name, tcp)
             .await
             .map_err(|error| error.to_string())?;
-        exchange(stream, request).await
+        exchange(stream, request, longest).await
     }
 }
 
@@ -178,7 +217,11 @@ fn signed(
         .map_err(|error| error.to_string())
 }
 
-async fn exchange<S>(stream: S, request: Request<Full<Bytes>>) -> Result<(u16, Bytes), String>
+async fn exchange<S>(
+    stream: S,
+    request: Request<Full<Bytes>>,
+    longest: usize,
+) -> Result<(Parts, Result<Bytes, String>), String>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -194,8 +237,10 @@ where
         .await
         .map_err(|error| error.to_string())?;
     let (head, body) = response.into_parts();
-    let body = Limited::new(body, LONGEST_ANSWER).collect().await;
+    let body = Limited::new(body, longest).collect().await;
     running.abort();
-    let body = body.map_err(|error| error.to_string())?.to_bytes();
-    Ok((head.status.as_u16(), body))
+    let body = body
+        .map(|body| body.to_bytes())
+        .map_err(|error| error.to_string());
+    Ok((head, body))
 }

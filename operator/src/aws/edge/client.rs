@@ -12,6 +12,7 @@ use tokio::sync::Mutex;
 use super::call::{Ask, Http};
 use super::xml;
 use crate::aws::observe::root_cause;
+use crate::aws::probe::Answer;
 use crate::aws::refusal::{Kind, Refusal};
 use crate::aws::requests::{self, Request, VERSION};
 use crate::aws::stack::{Failure, Stack};
@@ -223,6 +224,17 @@ impl Client {
             }
         }
         Ok(root_cause(events))
+    }
+
+    /// Asks a source's own URL whether it is the source's. A second try, because one that is lost on its way says nothing.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    pub async fn probe(&self, url: &str, method: &str) -> Result<Answer, String> {
+        match self.http.probe(url, method).await {
+            Ok(answer) if answer.definition.is_some() => Ok(answer),
+            _ => self.http.probe(url, method).await,
+        }
     }
 
     /// Messages of a queue: to be read, being read, and delayed. SQS counts approximately.

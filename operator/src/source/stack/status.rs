@@ -1,6 +1,7 @@
 //! What the status of a source in AWS says. Pure: what was judged, seen and decided in; the status to write out.
 
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use mef_crds::{
     ConditionType, DeadLetterStatus, DefinitionStatus, EndpointStatus, EventSource, EventSourceStatus,
     QueueStatus, RECONCILE_ANNOTATION, Reason,
@@ -26,10 +27,13 @@ pub(super) struct Telling<'a> {
 }
 
 /// What was seen.
+#[derive(Clone, Copy)]
 pub(super) struct Seen<'a> {
     pub(super) stack: Option<&'a Stack>,
     /// Messages of the queue and of the dead letters.
     pub(super) depths: Option<&'a Result<(u64, u64), String>>,
+    /// Whether the source answers at its URL; none where nothing new is known.
+    pub(super) endpoint: Option<&'a Aspect>,
 }
 
 /// The status to write.
@@ -62,13 +66,16 @@ pub(super) fn status(telling: &Telling<'_>, now: Timestamp) -> EventSourceStatus
         .stack
         .and_then(|stack| stack.outputs.get("WebhookUrl").cloned());
     let url = url.or_else(|| before.endpoint.as_ref().and_then(|endpoint| endpoint.url.clone()));
-    let endpoint = match &url {
-        Some(_) => Aspect::unknown(Reason::NotProbed, "the URL is not asked"),
-        None => Aspect::unknown(Reason::Pending, "the stack has no URL yet"),
-    };
     // What is asked for: while an update may still be taken back, it is what was before.
     let serves = ready.holds == Some(true) && told.reconciling.is_none();
-    let decided = serves || stalled.is_some();
+    let endpoint = endpoint(seen.endpoint, url.is_some(), &before.conditions);
+    // A stack that stands and a URL that leads elsewhere is not what was asked for.
+    let missed = serves && endpoint.holds == Some(false);
+    let ready = if missed { endpoint.clone() } else { ready };
+    let reconciling = missed
+        .then_some(Reason::ProgressingWithRetry)
+        .or(told.reconciling);
+    let decided = (serves && !missed) || stalled.is_some();
     let mut conditions = Conditions::of(&before.conditions, generation, now);
     let was_ready = || {
         before
@@ -80,11 +87,13 @@ pub(super) fn status(telling: &Telling<'_>, now: Timestamp) -> EventSourceStatus
         Some(condition) => conditions.list.push(condition.clone()),
         None => conditions.add(ConditionType::Ready, &ready),
     }
-    if let Some(reason) = told.reconciling.filter(|_| stalled.is_none()) {
-        conditions.add(
-            ConditionType::Reconciling,
-            &Aspect::yes(reason, told.ready.message.clone()),
-        );
+    if let Some(reason) = reconciling.filter(|_| stalled.is_none()) {
+        let message = if missed {
+            &ready.message
+        } else {
+            &told.ready.message
+        };
+        conditions.add(ConditionType::Reconciling, &Aspect::yes(reason, message.clone()));
     }
     if let Some(reason) = stalled {
         conditions.add(
@@ -163,6 +172,31 @@ pub(super) fn status(telling: &Telling<'_>, now: Timestamp) -> EventSourceStatus
         samples: judged.samples.clone(),
         overlays: judged.overlays.clone(),
         last_handled_reconcile_at: asked.map(|asked| cut(asked.clone(), 256)),
+    }
+}
+
+/// What is known of the URL: what was seen now, or what was known before.
+fn endpoint(seen: Option<&Aspect>, has_url: bool, before: &[Condition]) -> Aspect {
+    if let Some(seen) = seen {
+        return seen.clone();
+    }
+    if !has_url {
+        return Aspect::unknown(Reason::Pending, "the stack has no URL yet");
+    }
+    let mut conditions = before.iter();
+    let known = conditions.find(|old| old.type_ == ConditionType::EndpointReady.as_str());
+    let reason = known.and_then(|old| Reason::ALL.iter().find(|reason| reason.as_str() == old.reason));
+    match known.zip(reason) {
+        Some((old, reason)) if *reason != Reason::Pending => Aspect {
+            holds: match old.status.as_str() {
+                "True" => Some(true),
+                "False" => Some(false),
+                _ => None,
+            },
+            reason: *reason,
+            message: old.message.clone(),
+        },
+        _ => Aspect::unknown(Reason::NotProbed, "the URL has not been asked yet"),
     }
 }
 
