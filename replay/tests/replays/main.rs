@@ -8,6 +8,7 @@
 )]
 
 mod bed;
+mod bench;
 mod child;
 mod crowd;
 mod jetstream;
@@ -17,7 +18,9 @@ mod nats_server;
 #[path = "../../../tests/bed/aws/ministack.rs"]
 #[allow(dead_code, reason = "others use the rest of it")]
 mod ministack;
+mod no_room;
 mod replay;
 mod odd_sqs;
 mod scenario;
 mod support;
+mod unframed;
