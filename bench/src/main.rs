@@ -4,9 +4,11 @@
 mod corpus;
 mod load;
 mod parts;
+mod peer;
 mod round;
 mod serve;
 mod server;
+mod stub;
 mod table;
 
 use std::path::PathBuf;
@@ -31,6 +33,9 @@ enum What {
         /// The folder that tests/octokit/fetch prints
         #[arg(long)]
         octokit: PathBuf,
+        /// The folder that bench/peers/fetch prints; without it no peer runs
+        #[arg(long)]
+        peers: Option<PathBuf>,
         /// Rounds, all contestants in random order in each
         #[arg(long, default_value_t = 7)]
         rounds: usize,
@@ -54,6 +59,9 @@ enum What {
         /// How many events of it have a rule
         #[arg(long)]
         rules: usize,
+        /// The SQS of mef-sqs
+        #[arg(long)]
+        sqs: Option<String>,
     },
 }
 
@@ -63,9 +71,11 @@ fn main() -> anyhow::Result<()> {
             contestant,
             schema,
             rules,
-        } => serve::run(&contestant, &schema, rules, ALLOCATOR),
+            sqs,
+        } => serve::run(&contestant, &schema, rules, sqs.as_deref(), ALLOCATOR),
         What::Table {
             octokit,
+            peers,
             rounds,
             milliseconds,
             seed,
@@ -73,7 +83,7 @@ fn main() -> anyhow::Result<()> {
         } => {
             let seed =
                 seed.unwrap_or_else(|| std::time::UNIX_EPOCH.elapsed().map_or(1, |since| since.as_secs()));
-            let plan = round::Plan::new(&octokit, rounds, milliseconds, seed)?;
+            let plan = round::Plan::new(&octokit, peers, rounds, milliseconds, seed)?;
             let figures = plan.run()?;
             table::print(&figures);
             std::fs::write(&report, serde_json::to_string_pretty(&figures)?)?;

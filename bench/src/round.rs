@@ -1,6 +1,7 @@
 //! Rounds: every run once per round, in another order each time. Only figures of one round are compared.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -11,7 +12,8 @@ use serde::Serialize;
 use crate::corpus::{Case, Corpus, Spoiled};
 use crate::load::closed_loop;
 use crate::parts;
-use crate::server::Server;
+use crate::peer::Peer;
+use crate::server::{Counters, Server};
 
 /// Connections of the closed loop.
 const CONNECTIONS: usize = 32;
@@ -50,7 +52,7 @@ const fn refused(name: &'static str, contestant: &'static str, spoiled: Spoiled,
     }
 }
 
-const RUNS: [Run; 24] = [
+const RUNS: [Run; 30] = [
     run("null G", "null", "G", "/github"),
     run("hyper G", "hyper", "G", "/github"),
     run("axum S", "axum", "S", "/zoom"),
@@ -70,12 +72,54 @@ const RUNS: [Run; 24] = [
     run("mef file S", "mef-file", "S", "/zoom"),
     run("mef file G", "mef-file", "G", "/github"),
     run("mef file L", "mef-file", "L", "/github"),
+    run("mef sqs S", "mef-sqs", "S", "/zoom"),
+    run("mef sqs G", "mef-sqs", "G", "/github"),
+    run("handler + boto3 S", "handler:application", "S", "/zoom"),
+    run("handler + boto3 G", "handler:application", "G", "/github"),
+    run("bottle + gunicorn S", "web:application", "S", "/zoom"),
+    run("bottle + gunicorn G", "web:application", "G", "/github"),
     refused("axum+hmac forged", "axum-hmac", Spoiled::Signature, 401),
     refused("mef forged", "mef", Spoiled::Signature, 401),
     refused("axum+hmac unsigned", "axum-hmac", Spoiled::Header, 401),
     refused("axum unsigned", "axum", Spoiled::Header, 200),
     refused("mef unsigned", "mef", Spoiled::Header, 401),
 ];
+
+/// A contestant at work.
+struct Contestant {
+    process: Process,
+    /// Whether each of its answers stands for a message in SQS.
+    sends_to_sqs: bool,
+}
+
+enum Process {
+    Ours(Server),
+    Peer(Peer),
+}
+
+impl Contestant {
+    fn address(&self) -> SocketAddr {
+        match &self.process {
+            Process::Ours(server) => server.address,
+            Process::Peer(peer) => peer.address,
+        }
+    }
+
+    fn cpu(&self) -> anyhow::Result<u64> {
+        match &self.process {
+            Process::Ours(server) => server.cpu(),
+            Process::Peer(peer) => peer.cpu(),
+        }
+    }
+
+    /// Peers count nothing.
+    fn counters(&mut self) -> anyhow::Result<Counters> {
+        match &mut self.process {
+            Process::Ours(server) => server.counters(),
+            Process::Peer(_) => Ok(Counters::default()),
+        }
+    }
+}
 
 /// One run's figures.
 #[derive(Clone, Debug, Serialize)]
@@ -112,6 +156,7 @@ pub(crate) struct Figures {
 /// What is to be run.
 pub(crate) struct Plan {
     octokit: PathBuf,
+    peers: Option<PathBuf>,
     corpus: Corpus,
     rounds: usize,
     long: Duration,
@@ -120,10 +165,17 @@ pub(crate) struct Plan {
 
 impl Plan {
     /// Reads the corpus.
-    pub(crate) fn new(octokit: &Path, rounds: usize, milliseconds: u64, seed: u64) -> anyhow::Result<Self> {
+    pub(crate) fn new(
+        octokit: &Path,
+        peers: Option<PathBuf>,
+        rounds: usize,
+        milliseconds: u64,
+        seed: u64,
+    ) -> anyhow::Result<Self> {
         ensure!(rounds > 0, "at least one round");
         Ok(Self {
             octokit: octokit.to_owned(),
+            peers,
             corpus: Corpus::read(octokit, seed)?,
             rounds,
             long: Duration::from_millis(milliseconds),
@@ -134,15 +186,8 @@ impl Plan {
     /// Runs all rounds.
     pub(crate) fn run(&self) -> anyhow::Result<Figures> {
         let folder = tempfile::tempdir_in(std::env::current_dir()?)?;
-        let mut servers = BTreeMap::new();
-        for run in &RUNS {
-            if !servers.contains_key(run.contestant) {
-                servers.insert(
-                    run.contestant,
-                    Server::start(run.contestant, &self.schema(), ALL_RULES)?,
-                );
-            }
-        }
+        let mut sqs = Server::sqs(&self.schema())?;
+        let mut contestants = self.contestants(sqs.address)?;
         let mut figures = Figures {
             about: about(self.seed),
             rounds: Vec::new(),
@@ -159,10 +204,17 @@ impl Plan {
             let mut found = BTreeMap::new();
             for index in order(RUNS.len(), self.seed.wrapping_add(round as u64)) {
                 let run = &RUNS[index];
-                let Some(server) = servers.get_mut(run.contestant) else {
+                let Some(contestant) = contestants.get_mut(run.contestant) else {
                     continue;
                 };
-                let (figure, wrong) = self.one(run, server, &requests[index])?;
+                let taken = sqs.counters()?.messages;
+                let (figure, wrong, answers) = self.one(run, contestant, &requests[index])?;
+                let taken = sqs.counters()?.messages - taken;
+                if contestant.sends_to_sqs && taken < answers {
+                    figures
+                        .failed
+                        .push(format!("{}: {answers} answers, {taken} messages", run.name));
+                }
                 figures.failed.extend(wrong);
                 found.insert(run.name.to_owned(), figure);
             }
@@ -188,15 +240,44 @@ impl Plan {
         Ok(figures)
     }
 
+    /// Starts every contestant once. One that is not here is not run.
+    fn contestants(&self, sqs: SocketAddr) -> anyhow::Result<BTreeMap<&'static str, Contestant>> {
+        let mut found = BTreeMap::new();
+        for run in &RUNS {
+            let name = run.contestant;
+            if found.contains_key(name) {
+                continue;
+            }
+            let process = match (name.contains(':'), &self.peers) {
+                (true, None) => continue,
+                (true, Some(python)) => Process::Peer(Peer::start(python, name, sqs)?),
+                (false, _) if name == "mef-sqs" => {
+                    Process::Ours(Server::start_with_sqs(&self.schema(), ALL_RULES, sqs)?)
+                }
+                (false, _) => Process::Ours(Server::start(name, &self.schema(), ALL_RULES)?),
+            };
+            let sends_to_sqs = matches!(name, "mef-sqs" | "handler:application");
+            found.insert(
+                name,
+                Contestant {
+                    process,
+                    sends_to_sqs,
+                },
+            );
+        }
+        Ok(found)
+    }
+
+    /// Its figures, what was wrong with it, and how many answers it gave.
     fn one(
         &self,
         run: &Run,
-        server: &mut Server,
+        server: &mut Contestant,
         cases: &Rc<Vec<Case>>,
-    ) -> anyhow::Result<(Figure, Option<String>)> {
-        closed_loop(server.address, cases, CONNECTIONS, self.long / 4)?;
+    ) -> anyhow::Result<(Figure, Option<String>, u64)> {
+        closed_loop(server.address(), cases, CONNECTIONS, self.long / 4)?;
         let (cpu, counters, begun) = (server.cpu()?, server.counters()?, Instant::now());
-        let mut counted = closed_loop(server.address, cases, CONNECTIONS, self.long)?;
+        let mut counted = closed_loop(server.address(), cases, CONNECTIONS, self.long)?;
         let took = begun.elapsed().as_secs_f64();
         let (cpu, after) = (server.cpu()? - cpu, server.counters()?);
         let answers = counted.total() as f64;
@@ -223,7 +304,7 @@ impl Plan {
                 run.name, counted.answers, run.status
             )
         });
-        Ok((figure, wrong))
+        Ok((figure, wrong, counted.total()))
     }
 
     /// Memory at rest and time to the first answer, with one rule and with all of them.

@@ -19,6 +19,8 @@ use mef_pipeline::load::load;
 use mef_pipeline::manifest::{Manifests, SourceText};
 use mef_queue::file::storage::{Disk, Lock, Storage, StorageFile};
 use mef_queue::file::{FileQueue, Options};
+use mef_queue::sqs::connect::{Connection, Identity, Place};
+use mef_queue::sqs::{QueueUrls, SqsQueue};
 use mef_queue::{Delivery, Depth, Lane, Outgoing, Queue, QueueError, Receipt, SendError, Settings};
 use mef_receiver::{Admin, FixedClock, Limits, Receiver, Route, Table, serve};
 use ring::hmac;
@@ -28,6 +30,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 use crate::corpus::{AT, key, sources};
+use crate::stub;
 
 /// How often the queue of files was made durable.
 static SYNCS: AtomicU64 = AtomicU64::new(0);
@@ -37,6 +40,7 @@ pub(crate) fn run(
     contestant: &str,
     schema: &Path,
     rules: usize,
+    sqs: Option<&str>,
     allocator: &'static StatsAlloc<std::alloc::System>,
 ) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -52,7 +56,8 @@ pub(crate) fn run(
         "hyper" => drop(runtime.spawn(bare_hyper(listener))),
         "axum" => drop(runtime.spawn(async { axum::serve(listener, bare_axum(None)).await })),
         "axum-hmac" => drop(runtime.spawn(async { axum::serve(listener, bare_axum(Some(key()))).await })),
-        "mef" | "mef-quiet" | "mef-file" => {
+        "sqs" => drop(runtime.spawn(stub::run(listener))),
+        "mef" | "mef-quiet" | "mef-file" | "mef-sqs" => {
             if contestant != "mef-quiet" {
                 tracing_subscriber::fmt()
                     .json()
@@ -60,8 +65,12 @@ pub(crate) fn run(
                     .with_writer(std::io::sink)
                     .init();
             }
-            let keeps = (contestant == "mef-file").then(|| folder.path().to_owned());
-            let receiver = receiver(schema, rules, keeps.as_deref())?;
+            let keeps = match (contestant, sqs) {
+                ("mef-file", _) => Keeps::Files(folder.path()),
+                ("mef-sqs", Some(url)) => Keeps::Sqs(url),
+                _ => Keeps::Nothing,
+            };
+            let receiver = receiver(schema, rules, keeps)?;
             let admin = runtime.block_on(TcpListener::bind(("127.0.0.1", 0)))?;
             drop(runtime.spawn(serve(
                 listener,
@@ -85,6 +94,7 @@ fn answer(address: SocketAddr, allocator: &StatsAlloc<std::alloc::System>) -> an
         let counters = serde_json::json!({
             "allocations": stats.allocations + stats.reallocations,
             "syncs": SYNCS.load(Ordering::Relaxed),
+            "messages": stub::MESSAGES.load(Ordering::Relaxed),
         });
         writeln!(out, "{counters}")?;
     }
@@ -185,7 +195,15 @@ fn is_signed(key: &hmac::Key, headers: &HeaderMap, body: &[u8]) -> bool {
     tag.is_some_and(|tag| hmac::verify(key, &signed, &tag).is_ok())
 }
 
-fn receiver(schema: &Path, rules: usize, folder: Option<&Path>) -> anyhow::Result<Arc<Receiver>> {
+/// What keeps the events.
+#[derive(Clone, Copy)]
+enum Keeps<'a> {
+    Nothing,
+    Files(&'a Path),
+    Sqs(&'a str),
+}
+
+fn receiver(schema: &Path, rules: usize, keeps: Keeps<'_>) -> anyhow::Result<Arc<Receiver>> {
     let schema = serde_json::from_str(&std::fs::read_to_string(schema)?)?;
     let manifests = Manifests::read(&[SourceText {
         file: "bench.yaml".into(),
@@ -196,9 +214,21 @@ fn receiver(schema: &Path, rules: usize, folder: Option<&Path>) -> anyhow::Resul
         let source = loaded
             .source
             .with_context(|| format!("the bench's source: {:?}", loaded.problems))?;
-        let queue: Arc<dyn Queue> = match folder {
-            None => Arc::new(Nowhere),
-            Some(folder) => {
+        let queue: Arc<dyn Queue> = match keeps {
+            Keeps::Nothing => Arc::new(Nowhere),
+            Keeps::Sqs(url) => {
+                let place = Place {
+                    region: "eu-central-1".to_owned(),
+                    endpoint: Some(url.to_owned()),
+                };
+                let urls = QueueUrls {
+                    events: format!("{url}/111122223333/events"),
+                    dead: format!("{url}/111122223333/dead"),
+                };
+                let connection = Connection::new(&place, Identity::Environment);
+                Arc::new(SqsQueue::new(connection, urls, Settings::default()))
+            }
+            Keeps::Files(folder) => {
                 let options = Options {
                     storage: Arc::new(Counting(Disk)),
                     ..Options::default()

@@ -17,23 +17,47 @@ pub(crate) struct Server {
 }
 
 /// What a server says of itself.
-#[derive(Clone, Copy, Debug, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, Default, serde::Deserialize)]
 pub(crate) struct Counters {
     /// Allocations so far.
     pub(crate) allocations: u64,
     /// How often data was made durable.
     pub(crate) syncs: u64,
+    /// Messages taken, by the SQS that takes everything.
+    pub(crate) messages: u64,
 }
 
 impl Server {
     /// Starts one, pinned to the first core.
     pub(crate) fn start(contestant: &str, schema: &Path, rules: usize) -> anyhow::Result<Self> {
+        Self::begin("0", contestant, schema, &["--rules", &rules.to_string()])
+    }
+
+    /// Starts the SQS that takes everything, beside the load: what it costs is nobody's.
+    pub(crate) fn sqs(schema: &Path) -> anyhow::Result<Self> {
+        Self::begin("1", "sqs", schema, &["--rules", "0"])
+    }
+
+    /// Starts the receiver whose queue is that SQS.
+    pub(crate) fn start_with_sqs(schema: &Path, rules: usize, sqs: SocketAddr) -> anyhow::Result<Self> {
+        let sqs = format!("http://{sqs}");
+        Self::begin(
+            "0",
+            "mef-sqs",
+            schema,
+            &["--rules", &rules.to_string(), "--sqs", &sqs],
+        )
+    }
+
+    fn begin(core: &str, contestant: &str, schema: &Path, options: &[&str]) -> anyhow::Result<Self> {
         let mut child = Command::new("taskset")
-            .args(["-c", "0"])
+            .args(["-c", core])
             .arg(std::env::current_exe()?)
             .args(["serve", contestant, "--schema"])
             .arg(schema)
-            .args(["--rules", &rules.to_string()])
+            .args(options)
+            .env("AWS_ACCESS_KEY_ID", "bench")
+            .env("AWS_SECRET_ACCESS_KEY", "bench")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -65,12 +89,7 @@ impl Server {
 
     /// Time on a processor so far, of all its threads, in nanoseconds (the first number of `schedstat`).
     pub(crate) fn cpu(&self) -> anyhow::Result<u64> {
-        let mut sum = 0;
-        for task in std::fs::read_dir(self.proc("task"))? {
-            let text = std::fs::read_to_string(task?.path().join("schedstat"))?;
-            sum += text.split(' ').next().unwrap_or_default().parse::<u64>()?;
-        }
-        Ok(sum)
+        cpu_of(self.child.id())
     }
 
     /// Memory that is its own and in use now, in kB.
@@ -86,6 +105,16 @@ impl Server {
     fn proc(&self, name: &str) -> PathBuf {
         Path::new("/proc").join(self.child.id().to_string()).join(name)
     }
+}
+
+/// Time on a processor so far, of all threads of a process, in nanoseconds.
+pub(crate) fn cpu_of(process: u32) -> anyhow::Result<u64> {
+    let mut sum = 0;
+    for task in std::fs::read_dir(format!("/proc/{process}/task"))? {
+        let text = std::fs::read_to_string(task?.path().join("schedstat"))?;
+        sum += text.split(' ').next().unwrap_or_default().parse::<u64>()?;
+    }
+    Ok(sum)
 }
 
 impl Drop for Server {

@@ -34,7 +34,7 @@ impl Round<'_> {
     }
 }
 
-const GOALS: [Goal; 15] = [
+const GOALS: [Goal; 19] = [
     Goal {
         name: "accepted, 1 KB, against axum",
         must: 1.6,
@@ -125,6 +125,34 @@ const GOALS: [Goal; 15] = [
         stretch: 1.02,
         less: true,
         ratio: |r| r.against("mef G", "mef quiet G"),
+    },
+    Goal {
+        name: "handler with boto3 against ours, both to SQS, 1 KB",
+        must: 25.0,
+        stretch: 50.0,
+        less: false,
+        ratio: |r| r.against("handler + boto3 S", "mef sqs S"),
+    },
+    Goal {
+        name: "handler with boto3 against ours, both to SQS, GitHub mix",
+        must: 25.0,
+        stretch: 50.0,
+        less: false,
+        ratio: |r| r.against("handler + boto3 G", "mef sqs G"),
+    },
+    Goal {
+        name: "bottle + gunicorn against ours, nothing kept, 1 KB",
+        must: 10.0,
+        stretch: 15.0,
+        less: false,
+        ratio: |r| r.against("bottle + gunicorn S", "mef S"),
+    },
+    Goal {
+        name: "bottle + gunicorn against ours, nothing kept, GitHub mix",
+        must: 10.0,
+        stretch: 15.0,
+        less: false,
+        ratio: |r| r.against("bottle + gunicorn G", "mef G"),
     },
     Goal {
         name: "axum against hyper (the floor)",
