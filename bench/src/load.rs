@@ -64,6 +64,30 @@ pub(crate) fn closed_loop(
     })
 }
 
+/// Sends every case in turn over one connection, so many times.
+pub(crate) fn in_turn(to: SocketAddr, cases: &[Case], times: usize) -> anyhow::Result<Counted> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let mut stream = connect(to).await?;
+        let mut counted = Counted::default();
+        let mut buffer = vec![0_u8; 16 * 1_024];
+        for case in std::iter::repeat_n(cases, times).flatten() {
+            stream
+                .write_all(&case.raw)
+                .await
+                .context("a request is not taken")?;
+            let answer = answer(&mut stream, &mut buffer).await?;
+            *counted.answers.entry(answer.status).or_default() += 1;
+            if answer.closes {
+                stream = connect(to).await?;
+            }
+        }
+        Ok(counted)
+    })
+}
+
 async fn connection(to: SocketAddr, cases: &[Case], first: usize, until: Instant) -> anyhow::Result<Counted> {
     let mut stream = connect(to).await?;
     let mut counted = Counted::default();

@@ -2,6 +2,7 @@
 //! came of it.
 
 mod corpus;
+mod count;
 mod load;
 mod parts;
 mod peer;
@@ -49,6 +50,12 @@ enum What {
         #[arg(long)]
         report: PathBuf,
     },
+    /// Prints what does not depend on the machine: allocations per request.
+    Count {
+        /// The folder that tests/octokit/fetch prints
+        #[arg(long)]
+        octokit: PathBuf,
+    },
     /// Serves as one contestant until stdin ends.
     Serve {
         /// Its name
@@ -67,6 +74,7 @@ enum What {
 
 fn main() -> anyhow::Result<()> {
     match Args::parse().what {
+        What::Count { octokit } => count::print(&octokit),
         What::Serve {
             contestant,
             schema,

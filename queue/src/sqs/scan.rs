@@ -43,6 +43,9 @@ struct State {
     seen: HashSet<Key>,
     /// Looks in a row that found nothing.
     empty_looks: u32,
+    /// Looks in a row that found only what was handed out before: their hold was over sooner than it could be extended, and
+    /// they stand before what is new.
+    repeats: usize,
     extender: Option<Extender>,
 }
 
@@ -97,6 +100,7 @@ impl Scan {
 impl State {
     /// Notes what was received; what is new of it.
     fn note(&mut self, received: Vec<Delivery>) -> Vec<Delivery> {
+        let found_nothing = received.is_empty();
         let mut new = Vec::new();
         for delivery in received {
             let key = key(&delivery.message_id);
@@ -111,12 +115,23 @@ impl State {
                 new.push(delivery);
             }
         }
-        if new.is_empty() {
+        if found_nothing {
             self.empty_looks += 1;
+        } else if new.is_empty() {
+            self.repeats += 1;
         } else {
-            self.empty_looks = 0;
+            self.begin_anew();
         }
         new
+    }
+
+    fn begin_anew(&mut self) {
+        (self.empty_looks, self.repeats) = (0, 0);
+    }
+
+    /// So many looks found nothing, or everything that is held came once more and nothing new among it.
+    fn is_at_end(&self, empty_looks: u32) -> bool {
+        self.empty_looks >= empty_looks || self.repeats > self.held.len() + empty_looks as usize
     }
 }
 
@@ -141,14 +156,14 @@ impl SqsQueue {
         self.extend_in_background(lane, hold);
         let scan = self.scans.of(lane);
         let mut found = Vec::new();
-        while found.len() < max && scan.state().empty_looks < empty_looks {
+        while found.len() < max && !scan.state().is_at_end(empty_looks) {
             let wait = if found.is_empty() { wait } else { Duration::ZERO };
             match self.receive_once(lane, max - found.len(), hold, wait).await {
                 Ok(received) => {
                     let new = scan.state().note(received);
                     if new.is_empty() && !found.is_empty() {
                         // A look without waiting says nothing about the end.
-                        scan.state().empty_looks = 0;
+                        scan.state().begin_anew();
                         break;
                     }
                     found.extend(new);

@@ -205,6 +205,31 @@ async fn a_message_delivered_twice_in_one_scan_is_shown_once_and_known_by_its_ne
     assert_eq!(body["Entries"][0]["ReceiptHandle"], "newer");
 }
 
+/// Where holds end sooner than they can be extended, what was shown comes again, and stands before what is new.
+#[tokio::test]
+async fn looks_that_find_only_what_was_shown_are_not_the_end_of_a_scan() {
+    let mut script = vec![received(&["a"]), received(&["b"])];
+    script.extend([["a"], ["b"], ["a"], ["b"]].map(|again| received(&again)));
+    script.push(received(&["c"]));
+    // And once more, without an end: a scan that learns nothing ends all the same.
+    script.extend(std::iter::repeat_with(|| received(&["a"])).take(20));
+    let wire = Wire::start(script).await;
+    let queue = queue(&wire);
+    let mut found = Vec::new();
+    loop {
+        let after = found.last().cloned();
+        let more = queue.scan(Lane::Dead, after, 10).await.unwrap();
+        if more.is_empty() {
+            break;
+        }
+        found.extend(more.into_iter().map(|delivery| delivery.message_id));
+    }
+    assert_eq!(found, ["a", "b", "c"]);
+    let looks = wire.asked().into_iter();
+    let looks = looks.filter(|asked| asked.action == "ReceiveMessage").count();
+    assert!(looks < 20, "{looks} looks");
+}
+
 #[tokio::test]
 async fn what_a_scan_has_shown_can_be_taken_until_it_is_ended_also_when_it_found_the_end() {
     let wire = Wire::start(vec![received(&["a", "b"])]).await;

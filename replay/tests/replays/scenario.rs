@@ -215,6 +215,7 @@ async fn half_fail_again_once(bed: Bed) {
 
 /// As fast as the queue takes them, in a process of its own whose memory is told: 100,000 letters in a soak, fewer otherwise.
 async fn a_long_row(bed: Bed) {
+    let bed = bed.patient();
     let count = match (std::env::var_os("MEF_SOAK"), bed.can_peek()) {
         (None, _) => 500,
         (Some(_), true) => 100_000,
