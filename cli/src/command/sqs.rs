@@ -129,7 +129,7 @@ impl SqsArg {
         let endpoint = self.endpoint_url.clone();
         let endpoint = endpoint.or_else(|| variable("AWS_ENDPOINT_URL_SQS"));
         let endpoint = endpoint.or_else(|| variable("AWS_ENDPOINT_URL"));
-        let credentials = own_credentials(&region).await;
+        let credentials = own_credentials(&region);
         let connection = Connection::new(&Place { region, endpoint }, Identity::Given(credentials));
         let name = url.rsplit('/').next().unwrap_or(&url).to_owned();
         let urls = QueueUrls {

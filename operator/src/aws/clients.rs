@@ -7,10 +7,12 @@ use std::time::Duration;
 use aws_config::Region;
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_config::provider_config::ProviderConfig;
-use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_credential_types::provider::future::ProvideCredentials as Credentials;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use jiff::Timestamp;
 use tokio::sync::Mutex;
 
@@ -48,7 +50,7 @@ impl Clients {
         let mut session = format!("mef-{}", place.cluster);
         session.truncate(SESSION);
         let identity = Identity {
-            base: own_credentials(&region).await,
+            base: own_credentials(&region),
             role_arn: place.account.role_arn.clone(),
             external_id: place.account.external_id.clone(),
             session,
@@ -79,14 +81,43 @@ impl Clients {
 }
 
 /// Where the operator's own credentials come from is AWS's usual order: the environment, a profile, a web identity (IRSA), the
-/// agent of EKS Pod Identity, the machine.
-pub async fn own_credentials(region: &str) -> SharedCredentialsProvider {
+/// agent of EKS Pod Identity, the machine. Where STS is asked, it is that of `region`.
+#[must_use]
+pub fn own_credentials(region: &str) -> SharedCredentialsProvider {
     let http = Builder::new()
         .tls_provider(Provider::Rustls(CryptoMode::Ring))
         .build_https();
-    let config = ProviderConfig::without_region()
-        .with_region(Some(Region::new(region.to_owned())))
-        .with_http_client(http);
-    let chain = DefaultCredentialsChain::builder().configure(config).build().await;
-    SharedCredentialsProvider::new(chain)
+    SharedCredentialsProvider::new(Own {
+        region: Region::new(region.to_owned()),
+        http,
+    })
+}
+
+/// The usual order. Nothing is kept here: whoever asks keeps what it was given.
+#[derive(Debug)]
+pub(super) struct Own {
+    pub(super) region: Region,
+    pub(super) http: SharedHttpClient,
+}
+
+impl Own {
+    /// A chain reads its profiles once and never again; made anew for each question, it sees a file that was changed.
+    async fn chain(&self) -> DefaultCredentialsChain {
+        let config = ProviderConfig::without_region().with_http_client(self.http.clone());
+        // Here and not in `config`: the chain asks in its region alone, and else in that of the environment.
+        DefaultCredentialsChain::builder()
+            .configure(config)
+            .region(self.region.clone())
+            .build()
+            .await
+    }
+}
+
+impl ProvideCredentials for Own {
+    fn provide_credentials<'a>(&'a self) -> Credentials<'a>
+    where
+        Self: 'a,
+    {
+        Credentials::new(async { self.chain().await.provide_credentials().await })
+    }
 }

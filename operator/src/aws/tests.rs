@@ -5,6 +5,7 @@
 mod cloud;
 mod edge;
 mod model;
+mod own_credentials;
 pub(super) mod rendering;
 mod table;
 #[path = "../../../tests/bed/cloudformation/wire.rs"]

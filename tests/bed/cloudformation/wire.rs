@@ -1,6 +1,6 @@
 //! The scripted CloudFormation behind a socket on loopback: AWS's Query protocol (form in, XML out,
 //! <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/making-api-requests.html>), and what of STS an operator
-//! asks. Faults are put in front of it.
+//! asks; beside it an agent that hands out credentials, as that of EKS Pod Identity does. Faults are put in front of it.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write as _;
@@ -32,8 +32,8 @@ struct Inner {
     cloud: Cloud,
     /// Faults by action.
     faults: VecDeque<(String, Fault)>,
-    /// Every call: action, and the access key that signed it.
-    calls: Vec<(String, String)>,
+    /// Every call.
+    calls: Vec<Call>,
     /// What lies in buckets, by path.
     objects: BTreeMap<String, Bytes>,
     /// Seconds that pass with every look at a stack.
@@ -42,6 +42,16 @@ struct Inner {
     queues: Option<String>,
     /// The status with which somebody else answers at the sources' URLs.
     stranger: Option<u16>,
+    /// When credentials end that are handed out.
+    end: String,
+}
+
+/// A call: what was asked, and what its signature says of whom and where.
+#[derive(Clone)]
+struct Call {
+    action: String,
+    key: String,
+    region: String,
 }
 
 /// A server.
@@ -66,6 +76,7 @@ impl Server {
             tick: 0,
             queues: None,
             stranger: None,
+            end: "2099-01-01T00:00:00Z".to_owned(),
         }));
         let router = Router::new().fallback(answer).with_state(inner.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
@@ -104,6 +115,11 @@ impl Server {
         self.lock().stranger = status;
     }
 
+    /// From now on credentials end then.
+    pub(crate) fn end(&self, end: Timestamp) {
+        self.lock().end = end.to_string();
+    }
+
     /// What lies in buckets, by path.
     pub(crate) fn objects(&self) -> BTreeMap<String, Bytes> {
         self.lock().objects.clone()
@@ -113,18 +129,41 @@ impl Server {
     pub(crate) fn signers(&self, of: &str) -> BTreeSet<String> {
         let calls = self.lock().calls.clone().into_iter();
         calls
-            .filter(|(action, _)| action == of)
-            .map(|(_, key)| key)
+            .filter(|call| call.action == of)
+            .map(|call| call.key)
+            .collect()
+    }
+
+    /// The regions that calls of an action were signed for.
+    pub(crate) fn regions(&self, of: &str) -> BTreeSet<String> {
+        let calls = self.lock().calls.clone().into_iter();
+        calls
+            .filter(|call| call.action == of)
+            .map(|call| call.region)
             .collect()
     }
 
     /// Actions that were asked, in order.
     pub(crate) fn asked(&self) -> Vec<String> {
-        self.lock()
-            .calls
-            .iter()
-            .map(|(action, _)| action.clone())
-            .collect()
+        let calls = self.lock().calls.clone().into_iter();
+        calls.map(|call| call.action).collect()
+    }
+}
+
+impl Inner {
+    /// What is to go wrong with this call.
+    fn fault(&mut self, action: &str) -> Option<Fault> {
+        let position = self.faults.iter().position(|(of, _)| of == action)?;
+        self.faults.remove(position).map(|(_, fault)| fault)
+    }
+
+    fn record(&mut self, action: String, headers: &HeaderMap) {
+        let mut scope = scope(headers);
+        self.calls.push(Call {
+            action,
+            key: scope.remove(0),
+            region: scope.get(1).cloned().unwrap_or_default(),
+        });
     }
 }
 
@@ -138,6 +177,9 @@ async fn answer(
     if uri.path().starts_with("/_aws/execute-api/") {
         return endpoint(&inner, &headers);
     }
+    if uri.path() == AGENT {
+        return agent(&mut inner.lock().expect("a whole server"), &headers);
+    }
     if uri.path() != "/" {
         return object(&inner, &method, uri.path(), body);
     }
@@ -148,20 +190,34 @@ async fn answer(
     if let Some(action) = asks_sqs {
         let queues = {
             let mut inner = inner.lock().expect("a whole server");
-            inner.calls.push((format!("sqs:{action}"), access_key(&headers)));
+            inner.record(format!("sqs:{action}"), &headers);
             inner.queues.clone().expect("an SQS beside it")
         };
-        return handed_on(&queues, action, &body).await;
+        let head =
+            format!("x-amz-target: AmazonSQS.{action}\r\ncontent-type: application/x-amz-json-1.0\r\n");
+        return handed_on(&queues, "sqs", &head, &body).await;
     }
     let form: BTreeMap<String, String> = form(&body);
     let action = form.get("Action").cloned().unwrap_or_default();
+    let service = match action.as_str() {
+        "GetQueueAttributes" | "ReceiveMessage" => "sqs",
+        "GetMetricStatistics" => "monitoring",
+        _ => "",
+    };
+    let (fault, key, queues) = {
+        let mut inner = inner.lock().expect("a whole server");
+        inner.record(action.clone(), &headers);
+        (
+            inner.fault(&action),
+            scope(&headers).remove(0),
+            inner.queues.clone(),
+        )
+    };
+    if let Some(queues) = queues.filter(|_| !service.is_empty() && fault.is_none()) {
+        let head = "content-type: application/x-www-form-urlencoded\r\n";
+        return handed_on(&queues, service, head, &body).await;
+    }
     let mut inner = inner.lock().expect("a whole server");
-    let key = access_key(&headers);
-    inner.calls.push((action.clone(), key.clone()));
-    let fault = inner.faults.iter().position(|(of, _)| *of == action);
-    let fault = fault
-        .and_then(|position| inner.faults.remove(position))
-        .map(|(_, fault)| fault);
     if let Some(Fault::Refuse(http, code, message)) = fault {
         return refusal(&ApiError {
             http,
@@ -181,8 +237,8 @@ async fn answer(
         let tick = inner.tick;
         inner.cloud.advance(tick);
     }
-    let queues = inner.queues.clone();
-    let done = act(&mut inner.cloud, &action, &form, &key, queues.as_deref());
+    let (queues, end) = (inner.queues.clone(), inner.end.clone());
+    let done = act(&mut inner.cloud, &action, &form, &key, queues.as_deref(), &end);
     match fault {
         Some(Fault::DoneAndError) => refusal(&ApiError {
             http: 500,
@@ -209,7 +265,7 @@ async fn answer(
 /// A source's own URL. A receiver refuses a probe; whoever else answers does not name a definition.
 fn endpoint(inner: &Mutex<Inner>, headers: &HeaderMap) -> Response {
     let mut inner = inner.lock().expect("a whole server");
-    inner.calls.push(("probe".to_owned(), String::new()));
+    inner.record("probe".to_owned(), &HeaderMap::new());
     assert!(
         headers.contains_key(mef_crds::PROBE_HEADER),
         "only probes are sent: {headers:?}"
@@ -224,14 +280,31 @@ fn endpoint(inner: &Mutex<Inner>, headers: &HeaderMap) -> Response {
     }
 }
 
-/// What another SQS answers to a call of the JSON protocol. A MiniStack takes an access key of twelve digits for the account.
-async fn handed_on(to: &str, action: &str, body: &[u8]) -> Response {
+/// Where the agent answers.
+pub(crate) const AGENT: &str = "/v1/credentials";
+
+/// The agent of EKS Pod Identity: credentials for whoever brings the pod's token
+/// (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html>).
+fn agent(inner: &mut Inner, headers: &HeaderMap) -> Response {
+    inner.record("agent".to_owned(), headers);
+    if !headers.contains_key("authorization") {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    let end = &inner.end;
+    let body = format!(
+        "{{\"AccessKeyId\": \"AGENT\", \"SecretAccessKey\": \"x\", \"Token\": \"y\", \"Expiration\": \"{end}\"}}"
+    );
+    (StatusCode::OK, [("content-type", "application/json")], body).into_response()
+}
+
+/// What a MiniStack answers to a call. It takes an access key of twelve digits for the account.
+async fn handed_on(to: &str, service: &str, more: &str, body: &[u8]) -> Response {
     let host = to.trim_start_matches("http://");
     let mut stream = tokio::net::TcpStream::connect(host).await.expect("an SQS");
     let head = format!(
-        "POST / HTTP/1.1\r\nhost: {host}\r\nx-amz-target: AmazonSQS.{action}\r\nauthorization: AWS4-HMAC-SHA256 \
-         Credential=111122223333/20260101/eu-central-1/sqs/aws4_request, SignedHeaders=host, Signature=0\r\ncontent-type: \
-         application/x-amz-json-1.0\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        "POST / HTTP/1.1\r\nhost: {host}\r\n{more}authorization: AWS4-HMAC-SHA256 \
+         Credential=111122223333/20260101/eu-central-1/{service}/aws4_request, SignedHeaders=host, Signature=0\r\n\
+         content-length: {}\r\nconnection: close\r\n\r\n",
         body.len()
     );
     stream.write_all(head.as_bytes()).await.expect("it listens");
@@ -247,14 +320,19 @@ async fn handed_on(to: &str, action: &str, body: &[u8]) -> Response {
     assert!(!head.to_ascii_lowercase().contains("transfer-encoding"), "{head}");
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
     let status = StatusCode::from_u16(status.expect("a status")).expect("a status");
-    let kind = [("content-type", "application/x-amz-json-1.0")];
+    let kind = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(": ")?;
+        name.eq_ignore_ascii_case("content-type")
+            .then(|| value.to_owned())
+    });
+    let kind = [("content-type", kind.unwrap_or_default())];
     (status, kind, answer.split_off(end)).into_response()
 }
 
 /// S3, path style: what was put is there.
 fn object(inner: &Mutex<Inner>, method: &Method, path: &str, body: Bytes) -> Response {
     let mut inner = inner.lock().expect("a whole server");
-    inner.calls.push((format!("s3:{method}"), String::new()));
+    inner.record(format!("s3:{method}"), &HeaderMap::new());
     if *method == Method::PUT {
         inner.objects.insert(path.to_owned(), body);
         return StatusCode::OK.into_response();
@@ -279,8 +357,8 @@ fn refusal(error: &ApiError) -> Response {
     (status, [("content-type", "text/xml")], body).into_response()
 }
 
-/// `Credential=KEY/date/region/service/aws4_request`.
-fn access_key(headers: &HeaderMap) -> String {
+/// Key, date, region and service of `Credential=KEY/date/region/service/aws4_request`; of an unsigned call one empty text.
+fn scope(headers: &HeaderMap) -> Vec<String> {
     let authorization = headers
         .get("authorization")
         .and_then(|value| value.to_str().ok())
@@ -288,7 +366,7 @@ fn access_key(headers: &HeaderMap) -> String {
     let rest = authorization
         .split_once("Credential=")
         .map_or("", |(_, rest)| rest);
-    rest.split('/').next().unwrap_or_default().to_owned()
+    rest.split([',', '/']).map(str::to_owned).collect()
 }
 
 fn form(body: &[u8]) -> BTreeMap<String, String> {
@@ -346,6 +424,7 @@ fn act(
     form: &BTreeMap<String, String>,
     key: &str,
     queues: Option<&str>,
+    end: &str,
 ) -> Result<String, ApiError> {
     let get = |name: &str| form.get(name).cloned();
     let name = get("StackName").unwrap_or_default();
@@ -357,8 +436,8 @@ fn act(
     };
     match action {
         "GetCallerIdentity" => Ok(format!("<Account>{account}</Account><Arn>arn:aws:iam::{account}:user/mef</Arn><UserId>{key}</UserId>")),
-        "AssumeRole" => Ok(format!(
-            "<Credentials><AccessKeyId>{}</AccessKeyId><SecretAccessKey>x</SecretAccessKey><SessionToken>y</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration></Credentials>",
+        "AssumeRole" | "AssumeRoleWithWebIdentity" => Ok(format!(
+            "<Credentials><AccessKeyId>{}</AccessKeyId><SecretAccessKey>x</SecretAccessKey><SessionToken>y</SessionToken><Expiration>{end}</Expiration></Credentials>",
             if get("RoleArn").is_some_and(|role| role.contains(&cloud.account)) { "ASSUMED" } else { "OTHER" }
         )),
         // Whoever is of another account sees another account's stacks: none.

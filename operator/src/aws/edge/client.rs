@@ -18,8 +18,10 @@ use crate::aws::requests::{self, Request, VERSION};
 use crate::aws::stack::{Failure, Stack};
 use crate::aws::wanted::Package;
 
-/// An assumed role is taken again so long before it ends.
+/// Credentials are asked for again so long before they end.
 const EARLY: SignedDuration = SignedDuration::from_secs(300);
+/// Credentials that do not say when they end are asked for again after so long: the file they stand in may be another by then.
+const UNDATED: SignedDuration = SignedDuration::from_secs(300);
 /// Seconds a role is taken for.
 const SESSION_SECONDS: &str = "3600";
 /// Pages of events that are read for a cause.
@@ -45,6 +47,9 @@ pub struct Client {
     identity: Identity,
     region: String,
     suffix: &'static str,
+    /// Its own credentials, and until when they are used. Asking for them may be a call to STS.
+    base: Mutex<Option<(Credentials, Timestamp)>>,
+    /// Those of the role, and until when they are used.
     assumed: Mutex<Option<(Credentials, Timestamp)>>,
     /// The account whose the credentials are, once that was asked.
     account: Mutex<Option<String>>,
@@ -59,17 +64,43 @@ impl Client {
             identity,
             region,
             suffix,
+            base: Mutex::default(),
             assumed: Mutex::default(),
             account: Mutex::default(),
         })
     }
 
-    async fn base(&self) -> Result<Credentials, Refusal> {
+    async fn base(&self, now: Timestamp) -> Result<Credentials, Refusal> {
+        let mut base = self.base.lock().await;
+        if let Some(credentials) = still_used(base.as_ref(), now) {
+            return Ok(credentials);
+        }
         let found = self.identity.base.provide_credentials().await;
-        found.map_err(|error| Refusal {
+        let credentials = found.map_err(|error| Refusal {
             kind: Kind::Credentials,
             message: format!("the operator has no AWS credentials: {error}"),
-        })
+        })?;
+        let end = credentials.expiry().map(Timestamp::try_from);
+        let until = match end {
+            Some(Ok(end)) => end - EARLY,
+            _ => now + UNDATED,
+        };
+        *base = Some((credentials.clone(), until));
+        Ok(credentials)
+    }
+
+    /// Forgets what AWS does not take: a file may hold other credentials by now, of another account.
+    fn forget(&self) {
+        // Whoever holds one of these is about to write it anew.
+        if let Ok(mut base) = self.base.try_lock() {
+            *base = None;
+        }
+        if let Ok(mut assumed) = self.assumed.try_lock() {
+            *assumed = None;
+        }
+        if let Ok(mut account) = self.account.try_lock() {
+            *account = None;
+        }
     }
 
     /// The credentials calls are signed with: its own, or those of the role it takes.
@@ -78,15 +109,13 @@ impl Client {
     /// When there are none, or the role cannot be taken.
     pub async fn credentials(&self, now: Timestamp) -> Result<Credentials, Refusal> {
         let Some(role) = &self.identity.role_arn else {
-            return self.base().await;
+            return self.base(now).await;
         };
         let mut assumed = self.assumed.lock().await;
-        if let Some((credentials, end)) = assumed.as_ref()
-            && now < *end - EARLY
-        {
-            return Ok(credentials.clone());
+        if let Some(credentials) = still_used(assumed.as_ref(), now) {
+            return Ok(credentials);
         }
-        let base = self.base().await?;
+        let base = self.base(now).await?;
         let mut form = vec![
             ("RoleArn".to_owned(), role.clone()),
             ("RoleSessionName".to_owned(), self.identity.session.clone()),
@@ -114,10 +143,11 @@ impl Client {
         })?;
         let (key, secret, token, end) = xml::credentials(&body)?;
         // Whoever keeps them for longer than a call must know when to ask again.
-        let seconds = u64::try_from((end - EARLY).as_second()).unwrap_or_default();
+        let until = end - EARLY;
+        let seconds = u64::try_from(until.as_second()).unwrap_or_default();
         let expiry = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
         let credentials = Credentials::new(key, secret, Some(token), Some(expiry), "mef-operator");
-        *assumed = Some((credentials.clone(), end));
+        *assumed = Some((credentials.clone(), until));
         Ok(credentials)
     }
 
@@ -149,7 +179,11 @@ impl Client {
         if (200..300).contains(&status) {
             Ok(body)
         } else {
-            Err(xml::refusal(action, status, &body))
+            let refusal = xml::refusal(action, status, &body);
+            if refusal.kind == Kind::Credentials {
+                self.forget();
+            }
+            Err(refusal)
         }
     }
 
@@ -320,4 +354,9 @@ impl Client {
             ),
         })
     }
+}
+
+fn still_used(kept: Option<&(Credentials, Timestamp)>, now: Timestamp) -> Option<Credentials> {
+    let (credentials, until) = kept?;
+    (now < *until).then(|| credentials.clone())
 }
