@@ -91,6 +91,11 @@ pub struct QueueStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0), extend("format" = "int64"))]
     pub messages: Option<i64>,
+    /// When the oldest one was kept, to the hour: how far the consumer is behind. Of a source in AWS as CloudWatch estimates it,
+    /// and absent where the operator may not ask CloudWatch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub oldest: Option<String>,
 }
 
 /// The dead letters.
@@ -105,11 +110,17 @@ pub struct DeadLetterStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0), extend("format" = "int64"))]
     pub messages: Option<i64>,
-    /// The same by reason.
+    /// Dead letters by reason. Where `sampled` is there, only of those that were looked at; their sum is then not `messages`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "by_reason")]
     pub by_reason: BTreeMap<String, i64>,
-    /// When the oldest one was kept, to the hour.
+    /// So many dead letters were looked at, at most thirty, and `byReason` and `oldest` are of these alone. SQS counts messages
+    /// and not reasons, so of a source in AWS a few are looked at when their number has changed, at most every ten minutes.
+    /// Absent where `byReason` counts all of them (JetStream), and where none could be looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0), extend("format" = "int64"))]
+    pub sampled: Option<i64>,
+    /// When the oldest one was kept, to the hour; where `sampled` is there, the oldest of those that were looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub oldest: Option<String>,

@@ -9,6 +9,7 @@ pub mod clients;
 pub mod decide;
 pub mod edge;
 pub mod foresee;
+pub mod known;
 pub mod memory;
 pub mod names;
 pub mod observe;

@@ -1,7 +1,7 @@
 //! What every look at a source shares: the client, the configuration, connections to NATS, and who failed how often.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use jiff::Timestamp;
 use kube::Client;
@@ -10,6 +10,7 @@ use tokio::sync::Mutex;
 
 use crate::aws::clients::Clients as Aws;
 use crate::aws::edge::{Client as AwsClient, NoTls};
+use crate::aws::known::Known;
 use crate::aws::place::Place;
 use crate::backoff::BackOff;
 use crate::config::{Config, NatsCluster};
@@ -41,6 +42,7 @@ pub struct Context {
     pub programs: Programs,
     connections: Mutex<HashMap<String, Connection>>,
     aws: Aws,
+    known: std::sync::Mutex<HashMap<String, Known>>,
 }
 
 impl Context {
@@ -59,6 +61,7 @@ impl Context {
             programs: Programs::default(),
             connections: Mutex::default(),
             aws: Aws::default(),
+            known: std::sync::Mutex::default(),
         })
     }
 
@@ -91,6 +94,22 @@ impl Context {
     /// AWS says that it is asked too often.
     pub async fn slow_down(&self, place: &Place<'_>) {
         self.aws.slow_down(place, self.now()).await;
+    }
+
+    /// What is known of the queues of a source in AWS. A restart forgets it, which costs one sample.
+    #[must_use]
+    pub fn known(&self, source: &str) -> Known {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(source).cloned().unwrap_or_default()
+    }
+
+    /// Remembers it; none where the source is gone.
+    pub fn remember(&self, source: &str, known: Option<Known>) {
+        let mut all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        match known {
+            Some(known) => all.insert(source.to_owned(), known),
+            None => all.remove(source),
+        };
     }
 
     /// The connection to a NATS cluster. It comes at once, and may not be up yet.

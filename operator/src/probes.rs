@@ -1,8 +1,9 @@
 //! Liveness, readiness, and what is counted: the admin listener.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::Instant;
 
 use axum::Router;
@@ -11,6 +12,8 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use jiff::Timestamp;
+use mef_pipeline::dead_letter::DeadReason;
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -18,6 +21,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use crate::aws::known::UNKNOWN;
 use crate::replay::metrics::ReplayMetrics;
 use crate::source::Error;
 use crate::source::streams::Depths;
@@ -56,6 +60,25 @@ struct DepthLabels {
     lane: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, EncodeLabelSet)]
+struct OldestLabels {
+    source: String,
+    lane: &'static str,
+    sampled: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReasonLabels {
+    source: String,
+    reason: &'static str,
+    sampled: &'static str,
+}
+
+/// Whether a number is of all messages or of a few, as a label.
+const fn sampled(is_sampled: bool) -> &'static str {
+    if is_sampled { "true" } else { "false" }
+}
+
 /// What is counted.
 pub struct Metrics {
     registry: Registry,
@@ -63,6 +86,10 @@ pub struct Metrics {
     failures: Family<Failure, Counter>,
     seconds: Histogram,
     depth: Family<DepthLabels, Gauge<i64>>,
+    dead_letters: Family<ReasonLabels, Gauge<i64>>,
+    oldest: Family<OldestLabels, Gauge<i64>>,
+    /// When the oldest messages were kept: their age is another at every scrape.
+    kept: Mutex<BTreeMap<OldestLabels, Timestamp>>,
     /// Replays.
     pub(crate) replays: ReplayMetrics,
     /// 1 while the CustomResourceDefinition is missing.
@@ -92,6 +119,18 @@ impl Default for Metrics {
             "Messages in a source's queue (lane events) and dead letters (lane dead)",
             depth.clone(),
         );
+        let dead_letters = Family::<ReasonLabels, Gauge<i64>>::default();
+        registry.register(
+            "mef_dead_letters",
+            "Dead letters by reason; with sampled=\"true\" of the few that were looked at (SQS), not of all",
+            dead_letters.clone(),
+        );
+        let oldest = Family::<OldestLabels, Gauge<i64>>::default();
+        registry.register(
+            "mef_queue_oldest_age_seconds",
+            "Age of the oldest message; with sampled=\"true\" of the few that were looked at (SQS), not of all",
+            oldest.clone(),
+        );
         let replays = ReplayMetrics::new(&mut registry);
         let crd_missing = Gauge::default();
         registry.register(
@@ -105,6 +144,9 @@ impl Default for Metrics {
             failures,
             seconds,
             depth,
+            dead_letters,
+            oldest,
+            kept: Mutex::default(),
             replays,
             crd_missing,
         }
@@ -123,6 +165,9 @@ impl Metrics {
     pub(crate) fn depths(&self, source: &str, depths: &Depths) {
         let [events, dead] = [&depths.events, &depths.dead].map(|depth| depth.ready + depth.in_flight);
         self.messages(source, events, dead);
+        self.oldest(source, "events", depths.events.oldest, false);
+        self.oldest(source, "dead", depths.dead.oldest, false);
+        self.reasons(source, Some(&depths.dead.by_reason), false);
     }
 
     /// Messages of a source's queue and of its dead letters.
@@ -137,9 +182,64 @@ impl Metrics {
         }
     }
 
+    /// When the oldest message of a lane was kept; none where that is not known.
+    pub(crate) fn oldest(&self, source: &str, lane: &'static str, at: Option<Timestamp>, is_sampled: bool) {
+        let labels = OldestLabels {
+            source: source.to_owned(),
+            lane,
+            sampled: sampled(is_sampled),
+        };
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        match at {
+            Some(at) => kept.insert(labels, at),
+            None => kept.remove(&labels),
+        };
+    }
+
+    /// Dead letters by reason; none where nobody looked. A reason without letters has no number.
+    pub(crate) fn reasons(&self, source: &str, by_reason: Option<&BTreeMap<String, u64>>, is_sampled: bool) {
+        let words = DeadReason::ALL.map(DeadReason::as_str).into_iter();
+        for reason in words.chain([UNKNOWN]) {
+            let labels = ReasonLabels {
+                source: source.to_owned(),
+                reason,
+                sampled: sampled(is_sampled),
+            };
+            match by_reason.and_then(|by_reason| by_reason.get(reason)) {
+                Some(letters) => {
+                    let letters = i64::try_from(*letters).unwrap_or(i64::MAX);
+                    self.dead_letters.get_or_create(&labels).set(letters);
+                }
+                None => {
+                    self.dead_letters.remove(&labels);
+                }
+            }
+        }
+    }
+
+    /// Everything, as a page at a time.
+    fn page(&self, now: Timestamp) -> Option<String> {
+        // Held until it is written, so that another scrape changes no age meanwhile.
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        // What is no longer known must not be shown as if it were.
+        self.oldest.clear();
+        for (labels, at) in kept.iter() {
+            let age = now.duration_since(*at).as_secs().max(0);
+            self.oldest.get_or_create(labels).set(age);
+        }
+        let mut page = String::new();
+        text::encode(&mut page, &self.registry).ok().map(|()| page)
+    }
+
     /// Forgets a source that is gone.
     pub(crate) fn forget(&self, source: &str) {
         self.replays.forget(source);
+        for is_sampled in [false, true] {
+            self.reasons(source, None, is_sampled);
+            for lane in ["events", "dead"] {
+                self.oldest(source, lane, None, is_sampled);
+            }
+        }
         for lane in ["events", "dead"] {
             self.depth.remove(&DepthLabels {
                 source: source.to_owned(),
@@ -194,10 +294,13 @@ async fn readyz(State(admin): State<Admin>) -> (StatusCode, String) {
     }
 }
 
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the edge: ages are told of the time of the scrape"
+)]
 async fn metrics(State(admin): State<Admin>) -> Response {
-    let mut page = String::new();
-    match text::encode(&mut page, &admin.metrics.registry) {
-        Ok(()) => ([(CONTENT_TYPE, OPEN_METRICS)], page).into_response(),
-        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    match admin.metrics.page(Timestamp::now()) {
+        Some(page) => ([(CONTENT_TYPE, OPEN_METRICS)], page).into_response(),
+        None => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }

@@ -292,7 +292,7 @@ mod tests {
         let (_, role) = text.split_once("\n  OperatorRole:").unwrap();
         let (role, _) = role.split_once("\n  ServiceRole:").unwrap();
         let words = role.split(|c: char| !c.is_ascii_alphanumeric() && c != ':');
-        let services = ["cloudformation", "sqs", "s3", "kms"];
+        let services = ["cloudformation", "cloudwatch", "sqs", "s3", "kms"];
         let allowed: std::collections::BTreeSet<String> = words
             .filter(|word| {
                 word.split_once(':').is_some_and(|(service, action)| {
@@ -330,7 +330,11 @@ mod tests {
                 "sqs:GetQueueAttributes",
                 "depths, and what a replay that was cut off hides still",
             ),
-            ("sqs:ReceiveMessage", "replays read dead letters"),
+            (
+                "sqs:ReceiveMessage",
+                "replays read dead letters, and a sample looks at a few",
+            ),
+            ("cloudwatch:GetMetricStatistics", "the age of the oldest event"),
             ("sqs:DeleteMessage", "replays delete what they sent"),
             ("sqs:SendMessage", "replays send"),
             (

@@ -126,6 +126,11 @@ impl Runs {
         self.lock().runs.values().any(|run| run.uid == uid)
     }
 
+    /// Whether a source's dead letters are being replayed.
+    pub(crate) fn has(&self, source: &str) -> bool {
+        self.lock().runs.contains_key(source)
+    }
+
     /// How long a replay that broke off must wait still.
     pub(crate) fn cooling(&self, uid: &str) -> Option<Duration> {
         let mut active = self.lock();

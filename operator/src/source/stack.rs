@@ -1,6 +1,7 @@
 //! One look at a source in AWS: fetch → validate → render → observe → decide → call → status. The steps are pure; here they are
 //! carried out, at most one call that changes something, and never before what is begun stands in the status.
 
+mod queues;
 mod status;
 
 use std::time::{Duration, Instant};
@@ -16,6 +17,7 @@ use mef_crds::{
 use mef_pipeline::diagnostics::Problem;
 use mef_pipeline::source::Source;
 
+use self::queues::Queues;
 use self::status::{Seen, Telling, status};
 use super::look::SAMPLES_WITHIN;
 use super::validate::{self, Good, Judged};
@@ -121,7 +123,7 @@ pub(super) async fn nowhere(
         names: &Names::of(context.config.cluster_id.as_deref().unwrap_or_default(), object),
         seen: Seen {
             stack: None,
-            depths: None,
+            queues: None,
             endpoint: None,
         },
         made: None,
@@ -196,10 +198,11 @@ impl Look<'_> {
             Sight::There(stack) => Some(stack.as_ref()),
             _ => None,
         };
-        let depths = self.depths(client, stack).await; // IO
-        let leaving = self.leaving(depths.as_ref());
+        let owner = self.place.owner(object);
+        let queues = queues::look(object, self.context, client, stack, &owner).await; // IO
+        let leaving = self.leaving(queues.as_ref());
         let view = View {
-            owner: &self.place.owner(object),
+            owner: &owner,
             account: &self.place.account.account_id,
             region: &self.place.runtime.region,
             caller: caller
@@ -229,7 +232,7 @@ impl Look<'_> {
         }
         let seen = Seen {
             stack,
-            depths: depths.as_ref(),
+            queues: queues.as_ref(),
             endpoint: endpoint.as_ref(),
         };
         let written = self.tell(&decision, &seen, &before).await?; // IO: before the call
@@ -237,6 +240,7 @@ impl Look<'_> {
             apply::remove_finalizer(&self.context.client, object).await?;
             self.context.back_off.reset(&id(object));
             self.context.metrics.forget(&id(object));
+            self.context.remember(&id(object), None);
             tracing::info!(source = id(object), "the source is gone");
             return Ok(Action::await_change());
         }
@@ -277,19 +281,6 @@ impl Look<'_> {
         (Some(caller), sight)
     }
 
-    /// Messages of the queue and of the dead letters, where there are queues.
-    async fn depths(&self, client: &Client, stack: Option<&Stack>) -> Option<Result<(u64, u64), String>> {
-        let outputs = &stack?.outputs;
-        let (events, dead) = (outputs.get("QueueUrl")?, outputs.get("DeadLetterQueueUrl")?);
-        let now = self.context.now();
-        let both = async { Ok((client.depth(events, now).await?, client.depth(dead, now).await?)) };
-        let both: Result<_, Refusal> = both.await;
-        if let Ok((events, dead)) = both {
-            self.context.metrics.messages(&id(self.object), events, dead);
-        }
-        Some(both.map_err(|refusal| refusal.message))
-    }
-
     /// Whether the source answers at its URL, once its stack stands; none where nothing new is known.
     async fn endpoint(&self, client: &Client, decision: &Decision, stack: Option<&Stack>) -> Option<Aspect> {
         let told = &decision.told;
@@ -311,15 +302,15 @@ impl Look<'_> {
         probe::judge(&answered) // pure
     }
 
-    fn leaving(&self, depths: Option<&Result<(u64, u64), String>>) -> Option<Leaving> {
+    fn leaving(&self, queues: Option<&Result<Queues, String>>) -> Option<Leaving> {
         self.object.metadata.deletion_timestamp.as_ref()?;
         let annotation = self.object.annotations().get(FORCE_DELETE_ANNOTATION);
         Some(Leaving {
             policy: self.object.spec.deletion_policy.unwrap_or_default(),
             forced: annotation.map(String::as_str) == Some("all"),
-            messages: match depths {
+            messages: match queues {
                 None => Err("the stack names no queues".to_owned()),
-                Some(Ok((events, dead))) => Ok(events + dead),
+                Some(Ok(queues)) => Ok(queues.events + queues.dead),
                 Some(Err(why)) => Err(why.clone()),
             },
         })

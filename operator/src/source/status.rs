@@ -173,6 +173,7 @@ pub fn set_depths(status: &mut EventSourceStatus, object: &EventSource, depths: 
     status.queue = Some(QueueStatus {
         name: Some(layout.stream(Lane::Events).to_owned()),
         messages: Some(messages(&depths.events)),
+        oldest: depths.events.oldest.map(to_the_hour),
     });
     let by_reason = depths.dead.by_reason.iter();
     status.dead_letter = Some(DeadLetterStatus {
@@ -181,6 +182,7 @@ pub fn set_depths(status: &mut EventSourceStatus, object: &EventSource, depths: 
         by_reason: by_reason
             .map(|(reason, count)| (reason.clone(), i64::try_from(*count).unwrap_or(i64::MAX)))
             .collect(),
+        sampled: None,
         oldest: depths.dead.oldest.map(to_the_hour),
     });
 }
@@ -334,7 +336,8 @@ fn receiver(object: &EventSource, outcome: &Outcome) -> Option<ReceiverStatus> {
     })
 }
 
-fn to_the_hour(time: Timestamp) -> String {
+/// A time as it stands in a status: cut to the hour, so that it stays.
+pub(crate) fn to_the_hour(time: Timestamp) -> String {
     time.round(
         jiff::TimestampRound::new()
             .smallest(Unit::Hour)

@@ -360,6 +360,8 @@ print(json.dumps([o['Key'] for b in s3.list_buckets()['Buckets'] for o in s3.lis
             .until(SOURCE, "DeadLettersPresent", "True", "MessagesPresent");
         let status = self.status();
         assert_eq!(status["deadLetter"]["messages"], 1, "{status}");
+        assert_eq!(status["deadLetter"]["byReason"], json!({"schema": 1}), "{status}");
+        assert_eq!(status["deadLetter"]["sampled"], 1, "{status}");
         assert_eq!(status["queue"]["messages"], 0, "{status}");
         let letters = self.take("deadLetter");
         assert_eq!(letters.len(), 1);

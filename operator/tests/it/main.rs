@@ -48,6 +48,7 @@ mod refusals;
 mod replays;
 mod replays_aws;
 mod rest;
+mod samples;
 mod scale;
 mod snapshot;
 mod traces;

@@ -151,7 +151,7 @@ impl Client {
         Ok(credentials)
     }
 
-    async fn query(
+    pub(super) async fn query(
         &self,
         service: &'static str,
         version: &str,
@@ -269,38 +269,6 @@ impl Client {
             Ok(answer) if answer.definition.is_some() => Ok(answer),
             _ => self.http.probe(url, method).await,
         }
-    }
-
-    /// Messages of a queue: to be read, being read, and delayed. SQS counts approximately.
-    ///
-    /// # Errors
-    /// When it cannot be read.
-    pub async fn depth(&self, queue_url: &str, now: Timestamp) -> Result<u64, Refusal> {
-        const COUNTS: [&str; 3] = [
-            "ApproximateNumberOfMessages",
-            "ApproximateNumberOfMessagesNotVisible",
-            "ApproximateNumberOfMessagesDelayed",
-        ];
-        let form = [("QueueUrl".to_owned(), queue_url.to_owned())].into_iter();
-        let names = COUNTS.iter().enumerate();
-        let form = form
-            .chain(names.map(|(index, name)| (format!("AttributeName.{}", index + 1), (*name).to_owned())));
-        let credentials = self.credentials(now).await?;
-        let body = self
-            .query(
-                "sqs",
-                "2012-11-05",
-                "GetQueueAttributes",
-                form.collect(),
-                &credentials,
-                now,
-            )
-            .await?;
-        let counts = xml::attributes(&body)?;
-        Ok(COUNTS
-            .iter()
-            .filter_map(|name| counts.get(*name)?.parse::<u64>().ok())
-            .sum())
     }
 
     fn object(&self, package: &Package, method: &'static str, body: Bytes) -> Ask<'_> {

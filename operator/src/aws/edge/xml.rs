@@ -1,10 +1,12 @@
-//! What CloudFormation and STS answer, read. Pure.
+//! What AWS answers, read. Pure.
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use mef_queue::REASON;
 use roxmltree::{Document, Node};
 
+use crate::aws::known::Letter;
 use crate::aws::observe::Event;
 use crate::aws::refusal::{Kind, Refusal, sort};
 use crate::aws::stack::{Failure, Stack, Status};
@@ -24,6 +26,11 @@ fn child<'a>(node: Node<'a, 'a>, name: &str) -> Option<Node<'a, 'a>> {
 fn text(node: Node<'_, '_>, name: &str) -> Option<String> {
     let found = node.children().find(|child| child.tag_name().name() == name)?;
     Some(found.text().unwrap_or_default().to_owned())
+}
+
+fn named<'a>(node: Node<'a, 'a>, name: &'static str) -> impl Iterator<Item = Node<'a, 'a>> {
+    node.children()
+        .filter(move |child| child.tag_name().name() == name)
 }
 
 fn members<'a>(node: Node<'a, 'a>, name: &str) -> Vec<Node<'a, 'a>> {
@@ -121,6 +128,41 @@ pub(super) fn attributes(body: &str) -> Result<BTreeMap<String, String>, Refusal
     Ok(attributes
         .filter_map(|node| Some((text(node, "Name")?, text(node, "Value")?)))
         .collect())
+}
+
+/// The messages of `ReceiveMessage`, without their bodies.
+pub(super) fn letters(body: &str) -> Result<Vec<Letter>, Refusal> {
+    let document = Document::parse(body).map_err(|_| malformed("messages"))?;
+    let result = result(&document, "ReceiveMessage").ok_or_else(|| malformed("messages"))?;
+    let messages = named(result, "Message");
+    let letter = |message: Node<'_, '_>| {
+        let sent = named(message, "Attribute")
+            .find(|one| text(*one, "Name").as_deref() == Some("SentTimestamp"))
+            .and_then(|one| text(one, "Value")?.parse::<i64>().ok());
+        let reason = named(message, "MessageAttribute")
+            .find(|one| text(*one, "Name").as_deref() == Some(REASON))
+            .and_then(|one| text(child(one, "Value")?, "StringValue"));
+        Some(Letter {
+            id: text(message, "MessageId")?,
+            reason,
+            sent_at: sent.and_then(|sent| Timestamp::from_millisecond(sent).ok()),
+        })
+    };
+    Ok(messages.filter_map(letter).collect())
+}
+
+/// When the oldest message came, by the newest point of `GetMetricStatistics`.
+pub(super) fn oldest(body: &str) -> Result<Option<Timestamp>, Refusal> {
+    let document = Document::parse(body).map_err(|_| malformed("a metric"))?;
+    let result = result(&document, "GetMetricStatistics").ok_or_else(|| malformed("a metric"))?;
+    let points = members(result, "Datapoints").into_iter();
+    let points = points.filter_map(|point| {
+        let at = text(point, "Timestamp")?.parse::<Timestamp>().ok()?;
+        let age = text(point, "Maximum")?.parse::<f64>().ok()?;
+        Some((at, age))
+    });
+    let newest = points.max_by_key(|(at, _)| *at);
+    Ok(newest.and_then(|(at, age)| at.checked_sub(SignedDuration::try_from_secs_f64(age).ok()?).ok()))
 }
 
 /// The account of `GetCallerIdentity`.

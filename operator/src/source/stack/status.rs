@@ -1,19 +1,23 @@
 //! What the status of a source in AWS says. Pure: what was judged, seen and decided in; the status to write out.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use mef_crds::{
     ConditionType, DeadLetterStatus, DefinitionStatus, EndpointStatus, EventSource, EventSourceStatus,
     QueueStatus, RECONCILE_ANNOTATION, Reason,
 };
 
+use super::queues::Queues;
 use crate::aws::decide::Decision;
 use crate::aws::names::Names;
 use crate::aws::record::{Shown, record};
 use crate::aws::stack::Stack;
 use crate::source::look::aspects;
-use crate::source::status::{Aspect, Conditions, cut};
+use crate::source::status::{Aspect, Conditions, cut, to_the_hour};
 use crate::source::validate::Judged;
+
+/// By so much an estimate of the oldest event differs from one look to the next: CloudWatch has a point a minute.
+const UNSURE: SignedDuration = SignedDuration::from_mins(5);
 
 /// Everything a status is made of.
 pub(super) struct Telling<'a> {
@@ -30,8 +34,8 @@ pub(super) struct Telling<'a> {
 #[derive(Clone, Copy)]
 pub(super) struct Seen<'a> {
     pub(super) stack: Option<&'a Stack>,
-    /// Messages of the queue and of the dead letters.
-    pub(super) depths: Option<&'a Result<(u64, u64), String>>,
+    /// What is in the queues.
+    pub(super) queues: Option<&'a Result<Queues, String>>,
     /// Whether the source answers at its URL; none where nothing new is known.
     pub(super) endpoint: Option<&'a Aspect>,
 }
@@ -105,7 +109,7 @@ pub(super) fn status(telling: &Telling<'_>, now: Timestamp) -> EventSourceStatus
     conditions.add(ConditionType::ReferencesResolved, &references);
     conditions.add(ConditionType::Provisioned, &told.provisioned);
     conditions.add(ConditionType::EndpointReady, &endpoint);
-    conditions.add(ConditionType::DeadLettersPresent, &dead_letters(seen.depths));
+    conditions.add(ConditionType::DeadLettersPresent, &dead_letters(seen.queues));
     if object.spec.suspend {
         let message = "changes are stopped by spec.suspend; what serves keeps serving";
         conditions.add(
@@ -117,8 +121,7 @@ pub(super) fn status(telling: &Telling<'_>, now: Timestamp) -> EventSourceStatus
     let now_serves = made.filter(|_| serves);
     let annotations = object.metadata.annotations.as_ref();
     let asked = annotations.and_then(|annotations| annotations.get(RECONCILE_ANNOTATION));
-    let depths = seen.depths.and_then(|depths| depths.as_ref().ok());
-    let count = |count: u64| Some(i64::try_from(count).unwrap_or(i64::MAX));
+    let queues = seen.queues.and_then(|queues| queues.as_ref().ok());
     let desired = judged.good.as_ref().map(|good| good.digest().to_owned());
     let serving = before
         .definition
@@ -137,19 +140,14 @@ pub(super) fn status(telling: &Telling<'_>, now: Timestamp) -> EventSourceStatus
             desired,
         }),
         endpoint: url.map(|url| EndpointStatus { url: Some(url) }),
-        queue: depths.map_or(before.queue, |(events, _)| {
-            Some(QueueStatus {
-                name: Some(names.queue().to_owned()),
-                messages: count(*events),
-            })
-        }),
-        dead_letter: depths.map_or(before.dead_letter, |(_, dead)| {
-            Some(DeadLetterStatus {
-                name: Some(names.dead_letters()),
-                messages: count(*dead),
-                ..DeadLetterStatus::default()
-            })
-        }),
+        queue: match queues {
+            Some(queues) => Some(queue(queues, names, before.queue.as_ref())),
+            None => before.queue,
+        },
+        dead_letter: match queues {
+            Some(queues) => Some(dead_letter(queues, names)),
+            None => before.dead_letter,
+        },
         aws: Some(record(
             &decision.memory,
             Shown {
@@ -200,12 +198,66 @@ fn endpoint(seen: Option<&Aspect>, has_url: bool, before: &[Condition]) -> Aspec
     }
 }
 
-fn dead_letters(depths: Option<&Result<(u64, u64), String>>) -> Aspect {
-    match depths {
-        None => Aspect::unknown(Reason::Pending, "there is no queue yet"),
-        Some(Err(why)) => Aspect::unknown(Reason::QueueUnreadable, why.clone()),
-        Some(Ok((_, 0))) => Aspect::no(Reason::Empty, "there are no dead letters"),
-        // Not how many: the number would move the condition with every event.
-        Some(Ok(_)) => Aspect::yes(Reason::MessagesPresent, "there are dead letters"),
+fn count(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+fn queue(queues: &Queues, names: &Names, before: Option<&QueueStatus>) -> QueueStatus {
+    let before = before.and_then(|before| before.oldest.as_deref());
+    QueueStatus {
+        name: Some(names.queue().to_owned()),
+        messages: Some(count(queues.events)),
+        oldest: queues.oldest.map(|oldest| settled(before, oldest)),
     }
 }
+
+fn dead_letter(queues: &Queues, names: &Names) -> DeadLetterStatus {
+    let sample = queues.sample.as_ref();
+    let by_reason = sample.map(|sample| {
+        let reasons = sample.by_reason.iter();
+        reasons
+            .map(|(reason, letters)| (reason.clone(), count(*letters)))
+            .collect()
+    });
+    DeadLetterStatus {
+        name: Some(names.dead_letters()),
+        messages: Some(count(queues.dead)),
+        by_reason: by_reason.unwrap_or_default(),
+        sampled: sample.map(|sample| count(sample.letters)),
+        oldest: sample.and_then(|sample| sample.oldest).map(to_the_hour),
+    }
+}
+
+/// The hour as it stood, where it may be the same: an estimate of one moment is at one look before a full hour and at the next
+/// behind it.
+fn settled(before: Option<&str>, estimate: Timestamp) -> String {
+    let hour = before.and_then(|before| before.parse::<Timestamp>().ok());
+    match hour {
+        Some(hour) if (hour - UNSURE..=hour + SignedDuration::from_hours(1) + UNSURE).contains(&estimate) => {
+            to_the_hour(hour)
+        }
+        _ => to_the_hour(estimate),
+    }
+}
+
+fn dead_letters(queues: Option<&Result<Queues, String>>) -> Aspect {
+    match queues {
+        None => Aspect::unknown(Reason::Pending, "there is no queue yet"),
+        Some(Err(why)) => Aspect::unknown(Reason::QueueUnreadable, why.clone()),
+        Some(Ok(queues)) if queues.dead == 0 => Aspect::no(Reason::Empty, "there are no dead letters"),
+        // Not how many: the number would move the condition with every event.
+        Some(Ok(queues)) => Aspect::yes(
+            Reason::MessagesPresent,
+            match &queues.sample {
+                None => "there are dead letters".to_owned(),
+                Some(sample) => {
+                    let reasons: Vec<_> = sample.by_reason.keys().map(String::as_str).collect();
+                    format!("there are dead letters, among them: {}", reasons.join(", "))
+                }
+            },
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests;
