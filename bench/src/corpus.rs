@@ -25,6 +25,21 @@ pub(crate) struct Case {
     pub(crate) event: String,
     /// Whether the schema takes it.
     pub(crate) valid: bool,
+    /// What must become of it.
+    pub(crate) becomes: Becomes,
+}
+
+/// What must become of a request that is not spoiled on purpose for a whole run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Becomes {
+    /// An event.
+    Event,
+    /// A dead letter, with the answer of an event: it is kept.
+    DeadLetter,
+    /// Refused with 401.
+    Refused,
+    /// There is no such path: 404.
+    Unknown,
 }
 
 /// Sets of requests.
@@ -81,6 +96,7 @@ impl Corpus {
                 body: payload.body.into_bytes(),
                 event: payload.event,
                 valid: verdict.valid,
+                becomes: Becomes::Event,
             })
             .collect();
         let small = (0..64).map(|number| zoom(seed, number)).collect();
@@ -104,8 +120,38 @@ impl Corpus {
                 body: case.body.clone(),
                 event: case.event.clone(),
                 valid: true,
+                becomes: Becomes::Event,
             })
             .collect()
+    }
+
+    /// M: of a hundred requests 90 are events, 4 are signed by another, 3 do not fit their schema, 2 are no JSON and 1 goes
+    /// nowhere; all of GitHub's.
+    pub(crate) fn mix(&self, path: &str) -> Vec<Case> {
+        let mut valid = self.github.iter().filter(|case| case.valid).cycle();
+        let mut invalid = self.github.iter().filter(|case| !case.valid).cycle();
+        let mut found = Vec::new();
+        for place in 0..400 {
+            let (from, path, spoiled, becomes) = match place % 100 {
+                10 | 35 | 60 | 85 => (valid.next(), path, Spoiled::Signature, Becomes::Refused),
+                20 | 50 | 80 => (invalid.next(), path, Spoiled::No, Becomes::DeadLetter),
+                30 | 70 => (valid.next(), path, Spoiled::No, Becomes::DeadLetter),
+                99 => (valid.next(), "/nowhere", Spoiled::No, Becomes::Unknown),
+                _ => (valid.next(), path, Spoiled::No, Becomes::Event),
+            };
+            let Some(from) = from else { continue };
+            let cut = matches!(place % 100, 30 | 70);
+            let mut case = Case {
+                raw: Vec::new(),
+                body: from.body[..from.body.len() - usize::from(cut)].to_vec(),
+                event: from.event.clone(),
+                valid: from.valid && !cut,
+                becomes,
+            };
+            case.raw = raw(&case, path, spoiled);
+            found.push(case);
+        }
+        found
     }
 }
 
@@ -129,6 +175,7 @@ fn zoom(seed: u64, number: u64) -> Case {
         body: body.to_string().into_bytes(),
         event: String::new(),
         valid: true,
+        becomes: Becomes::Event,
     }
 }
 

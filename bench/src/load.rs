@@ -11,13 +11,15 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::LocalSet;
 
-use crate::corpus::Case;
+use crate::corpus::{Becomes, Case};
 
 /// What came back.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Counted {
     /// Answers by status.
     pub(crate) answers: BTreeMap<u16, u64>,
+    /// The same by what must become of the request.
+    pub(crate) by_fate: BTreeMap<(Becomes, u16), u64>,
     /// From the first byte sent to the last of the answer, in nanoseconds, in no order.
     pub(crate) latencies: Vec<u64>,
 }
@@ -28,9 +30,18 @@ impl Counted {
         self.answers.values().sum()
     }
 
+    /// Answers to requests that must become this.
+    pub(crate) fn of(&self, becomes: Becomes) -> u64 {
+        let of_it = self.by_fate.iter().filter(|((fate, _), _)| *fate == becomes);
+        of_it.map(|(_, count)| count).sum()
+    }
+
     fn add(&mut self, other: Self) {
         for (status, count) in other.answers {
             *self.answers.entry(status).or_default() += count;
+        }
+        for (fate, count) in other.by_fate {
+            *self.by_fate.entry(fate).or_default() += count;
         }
         self.latencies.extend(other.latencies);
     }
@@ -103,6 +114,7 @@ async fn connection(to: SocketAddr, cases: &[Case], first: usize, until: Instant
             .context("a request is not taken")?;
         let answer = answer(&mut stream, &mut buffer).await?;
         *counted.answers.entry(answer.status).or_default() += 1;
+        *counted.by_fate.entry((case.becomes, answer.status)).or_default() += 1;
         let took = begun.elapsed().as_nanos();
         counted.latencies.push(u64::try_from(took).unwrap_or(u64::MAX));
         if answer.closes {

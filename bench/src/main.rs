@@ -4,11 +4,13 @@
 mod corpus;
 mod count;
 mod load;
+mod noise;
 mod parts;
 mod peer;
 mod round;
 mod serve;
 mod server;
+mod start;
 mod stub;
 mod table;
 

@@ -9,16 +9,18 @@ use std::time::{Duration, Instant};
 use anyhow::ensure;
 use serde::Serialize;
 
-use crate::corpus::{Case, Corpus, Spoiled};
-use crate::load::closed_loop;
+use crate::corpus::{Becomes, Case, Corpus, Spoiled};
+use crate::load::{Counted, closed_loop};
+use crate::noise::Since;
 use crate::parts;
 use crate::peer::Peer;
-use crate::server::{Counters, Server};
+use crate::server::{Counters, Server, cpu_of};
+use crate::start;
 
 /// Connections of the closed loop.
 const CONNECTIONS: usize = 32;
 /// GitHub's document has 66 events.
-const ALL_RULES: usize = 66;
+pub(crate) const ALL_RULES: usize = 66;
 
 /// One run of a round: who is sent what, and what must come back.
 struct Run {
@@ -60,7 +62,7 @@ const fn refused(name: &'static str, contestant: &'static str, spoiled: Spoiled,
     }
 }
 
-const RUNS: [Run; 30] = [
+const RUNS: [Run; 32] = [
     run("null G", "null", "G", "/github"),
     run("hyper G", "hyper", "G", "/github"),
     run("axum S", "axum", "S", "/zoom"),
@@ -80,6 +82,8 @@ const RUNS: [Run; 30] = [
     run("mef file S", "mef-file", "S", "/zoom"),
     ours("mef file G", "mef-file", "G", "/github"),
     ours("mef file L", "mef-file", "L", "/github"),
+    ours("mef M", "mef", "M", "/github"),
+    ours("mef file M", "mef-file", "M", "/github"),
     run("mef sqs S", "mef-sqs", "S", "/zoom"),
     ours("mef sqs G", "mef-sqs", "G", "/github"),
     run("handler + boto3 S", "handler:application", "S", "/zoom"),
@@ -155,8 +159,10 @@ pub(crate) struct Figures {
     pub(crate) parts: Vec<BTreeMap<String, f64>>,
     /// Per round: records per second appended and made durable, at the batch that `mef file G` had.
     pub(crate) fsynced: Vec<f64>,
-    /// Memory in kB and start in milliseconds by what was started.
-    pub(crate) starts: BTreeMap<String, (u64, f64)>,
+    /// Per round: megabytes at rest and milliseconds to the first answer, by the row's name.
+    pub(crate) starts: Vec<BTreeMap<String, f64>>,
+    /// Per round: the share of the machine's time that went to others.
+    pub(crate) foreign: Vec<f64>,
     /// Contestants whose answers were not those of the corpus, with what came.
     pub(crate) failed: Vec<String>,
 }
@@ -201,14 +207,21 @@ impl Plan {
             rounds: Vec::new(),
             parts: Vec::new(),
             fsynced: Vec::new(),
-            starts: self.starts()?,
+            starts: Vec::new(),
+            foreign: Vec::new(),
             failed: Vec::new(),
         };
         let requests: Vec<Rc<Vec<Case>>> = RUNS
             .iter()
-            .map(|run| Rc::new(self.corpus.set(run.set, run.path, run.spoiled)))
+            .map(|run| {
+                Rc::new(match run.set {
+                    "M" => self.corpus.mix(run.path),
+                    set => self.corpus.set(set, run.path, run.spoiled),
+                })
+            })
             .collect();
         for round in 0..self.rounds {
+            let since = Since::now(used(&contestants, &sqs)?);
             let mut found = BTreeMap::new();
             for index in order(RUNS.len(), self.seed.wrapping_add(round as u64)) {
                 let run = &RUNS[index];
@@ -227,6 +240,12 @@ impl Plan {
                 found.insert(run.name.to_owned(), figure);
             }
             let mut of_parts = BTreeMap::new();
+            // Servers that are started for a moment would count as foreign, so these come after it.
+            let foreign = since.foreign(used(&contestants, &sqs)?);
+            figures.foreign.push(foreign.unwrap_or(1.0));
+            figures
+                .starts
+                .push(start::measure(&self.corpus, &self.schema(), self.long / 4)?);
             for set in ["S", "G", "L"] {
                 let cases = self.corpus.set(set, "/", Spoiled::No);
                 for (part, ns) in parts::measure(&self.corpus, &cases, folder.path(), self.long / 8)? {
@@ -243,7 +262,12 @@ impl Plan {
             )?);
             figures.rounds.push(found);
             figures.parts.push(of_parts);
-            eprintln!("round {} of {}", round + 1, self.rounds);
+            eprintln!(
+                "round {} of {}: others had {:.0} % of the machine",
+                round + 1,
+                self.rounds,
+                foreign.unwrap_or(1.0) * 100.0
+            );
         }
         Ok(figures)
     }
@@ -287,7 +311,7 @@ impl Plan {
         let (cpu, counters, begun) = (server.cpu()?, server.counters()?, Instant::now());
         let mut counted = closed_loop(server.address(), cases, CONNECTIONS, self.long)?;
         let took = begun.elapsed().as_secs_f64();
-        let (cpu, after) = (server.cpu()? - cpu, server.counters()?);
+        let (cpu, after) = (server.cpu()?.saturating_sub(cpu), server.counters()?);
         let answers = counted.total() as f64;
         let syncs = after.syncs - counters.syncs;
         counted.latencies.sort_unstable();
@@ -305,33 +329,53 @@ impl Plan {
             batch: if syncs == 0 { 0.0 } else { answers / syncs as f64 },
             latency_us: (at(0.5), at(0.99)),
         };
-        let all_as_expected = counted.answers.keys().all(|status| *status == run.status);
-        let wrong = (!all_as_expected).then(|| {
-            format!(
-                "{}: answers {:?} instead of {}",
-                run.name, counted.answers, run.status
-            )
-        });
+        let kept = (after.kept.0 - counters.kept.0, after.kept.1 - counters.kept.1);
+        let wrong = wrong(run, &counted, kept);
         Ok((figure, wrong, counted.total()))
-    }
-
-    /// Memory at rest and time to the first answer, with one rule and with all of them.
-    fn starts(&self) -> anyhow::Result<BTreeMap<String, (u64, f64)>> {
-        let mut found = BTreeMap::new();
-        for (name, rules) in [("one schema", 1), ("66 schemas", ALL_RULES)] {
-            let begun = Instant::now();
-            let server = Server::start("mef", &self.schema(), rules)?;
-            let cases = Rc::new(self.corpus.set("S", "/zoom", Spoiled::No));
-            closed_loop(server.address, &cases, 1, Duration::from_micros(1))?;
-            let first = begun.elapsed().as_secs_f64() * 1_000.0;
-            found.insert(name.to_owned(), (server.rss()?, first));
-        }
-        Ok(found)
     }
 
     fn schema(&self) -> PathBuf {
         self.octokit.join("schema.json")
     }
+}
+
+/// What was not as the corpus says: answers, and where the receiver's own queue counts, what it holds.
+fn wrong(run: &Run, counted: &Counted, kept: (u64, u64)) -> Option<String> {
+    let status = |becomes| match becomes {
+        Becomes::Event | Becomes::DeadLetter => run.status,
+        Becomes::Refused => 401,
+        Becomes::Unknown => 404,
+    };
+    if !counted
+        .by_fate
+        .keys()
+        .all(|(becomes, came)| *came == status(*becomes))
+    {
+        return Some(format!("{}: answers {:?}", run.name, counted.by_fate));
+    }
+    if !matches!(run.contestant, "mef" | "mef-quiet" | "mef-file") {
+        return None;
+    }
+    let refused = run.spoiled != Spoiled::No;
+    let must = match refused {
+        true => (0, 0),
+        false => (counted.of(Becomes::Event), counted.of(Becomes::DeadLetter)),
+    };
+    (kept != must).then(|| {
+        format!(
+            "{}: {kept:?} events and dead letters kept instead of {must:?}",
+            run.name
+        )
+    })
+}
+
+/// What the bench and all it started have used of the processors, in nanoseconds.
+fn used(contestants: &BTreeMap<&'static str, Contestant>, sqs: &Server) -> anyhow::Result<u64> {
+    let contestants = contestants.values().map(Contestant::cpu);
+    [cpu_of(std::process::id()), sqs.cpu()]
+        .into_iter()
+        .chain(contestants)
+        .sum()
 }
 
 /// Numbers below `count` in an order that the seed gives (Fisher and Yates).

@@ -49,6 +49,7 @@ pub(crate) fn run(
         .build()?;
     let listener = runtime.block_on(TcpListener::bind(("127.0.0.1", 0)))?;
     let address = listener.local_addr()?;
+    let mut queues = Queues::new();
     // What must live as long as the server.
     let folder = tempfile::tempdir_in(std::env::current_dir()?)?;
     match contestant {
@@ -70,7 +71,10 @@ pub(crate) fn run(
                 ("mef-sqs", Some(url)) => Keeps::Sqs(url),
                 _ => Keeps::Nothing,
             };
-            let receiver = receiver(schema, rules, keeps)?;
+            let (receiver, its_queues) = receiver(schema, rules, keeps)?;
+            if !matches!(keeps, Keeps::Sqs(_)) {
+                queues = its_queues;
+            }
             let admin = runtime.block_on(TcpListener::bind(("127.0.0.1", 0)))?;
             drop(runtime.spawn(serve(
                 listener,
@@ -82,10 +86,24 @@ pub(crate) fn run(
         }
         other => bail!("there is no contestant {other:?}"),
     }
-    answer(address, allocator)
+    answer(address, allocator, || runtime.block_on(kept(&queues)))
 }
 
-fn answer(address: SocketAddr, allocator: &StatsAlloc<std::alloc::System>) -> anyhow::Result<()> {
+/// Events and dead letters that these hold.
+async fn kept(queues: &[Arc<dyn Queue>]) -> anyhow::Result<(u64, u64)> {
+    let (mut events, mut dead) = (0, 0);
+    for queue in queues {
+        events += queue.depth(Lane::Events).await?.ready;
+        dead += queue.depth(Lane::Dead).await?.ready;
+    }
+    Ok((events, dead))
+}
+
+fn answer(
+    address: SocketAddr,
+    allocator: &StatsAlloc<std::alloc::System>,
+    kept: impl Fn() -> anyhow::Result<(u64, u64)>,
+) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{}", address.port())?;
     for line in std::io::stdin().lock().lines() {
@@ -94,6 +112,7 @@ fn answer(address: SocketAddr, allocator: &StatsAlloc<std::alloc::System>) -> an
         let counters = serde_json::json!({
             "allocations": stats.allocations + stats.reallocations,
             "syncs": SYNCS.load(Ordering::Relaxed),
+            "kept": kept()?,
             "messages": stub::MESSAGES.load(Ordering::Relaxed),
         });
         writeln!(out, "{counters}")?;
@@ -195,6 +214,9 @@ fn is_signed(key: &hmac::Key, headers: &HeaderMap, body: &[u8]) -> bool {
     tag.is_some_and(|tag| hmac::verify(key, &signed, &tag).is_ok())
 }
 
+/// One of each source.
+type Queues = Vec<Arc<dyn Queue>>;
+
 /// What keeps the events.
 #[derive(Clone, Copy)]
 enum Keeps<'a> {
@@ -203,19 +225,19 @@ enum Keeps<'a> {
     Sqs(&'a str),
 }
 
-fn receiver(schema: &Path, rules: usize, keeps: Keeps<'_>) -> anyhow::Result<Arc<Receiver>> {
+fn receiver(schema: &Path, rules: usize, keeps: Keeps<'_>) -> anyhow::Result<(Arc<Receiver>, Queues)> {
     let schema = serde_json::from_str(&std::fs::read_to_string(schema)?)?;
     let manifests = Manifests::read(&[SourceText {
         file: "bench.yaml".into(),
         text: sources(&schema, rules),
     }]);
-    let mut routes = Vec::new();
+    let (mut routes, mut queues) = (Vec::new(), Queues::new());
     for loaded in load(&manifests, mef_pipeline::load::Secrets::Required) {
         let source = loaded
             .source
             .with_context(|| format!("the bench's source: {:?}", loaded.problems))?;
         let queue: Arc<dyn Queue> = match keeps {
-            Keeps::Nothing => Arc::new(Nowhere),
+            Keeps::Nothing => Arc::new(Nowhere::default()),
             Keeps::Sqs(url) => {
                 let place = Place {
                     region: "eu-central-1".to_owned(),
@@ -240,18 +262,36 @@ fn receiver(schema: &Path, rules: usize, keeps: Keeps<'_>) -> anyhow::Result<Arc
                 )?)
             }
         };
+        queues.push(queue.clone());
         routes.push(Route::new(Arc::new(source), Arc::new(loaded.keys), queue));
     }
     let clock = Arc::new(FixedClock::new(AT.parse()?));
-    Ok(Receiver::new(Table::new(routes)?, clock, Limits::default()))
+    Ok((
+        Receiver::new(Table::new(routes)?, clock, Limits::default()),
+        queues,
+    ))
 }
 
-/// Takes everything and keeps nothing: what is measured is everything else.
-struct Nowhere;
+/// Takes everything, counts it and keeps nothing: what is measured is everything else.
+#[derive(Default)]
+struct Nowhere {
+    events: AtomicU64,
+    dead: AtomicU64,
+}
+
+impl Nowhere {
+    fn of(&self, lane: Lane) -> &AtomicU64 {
+        match lane {
+            Lane::Events => &self.events,
+            Lane::Dead => &self.dead,
+        }
+    }
+}
 
 #[async_trait]
 impl Queue for Nowhere {
-    async fn send(&self, _: Lane, messages: Vec<Outgoing>) -> Vec<Result<Receipt, SendError>> {
+    async fn send(&self, lane: Lane, messages: Vec<Outgoing>) -> Vec<Result<Receipt, SendError>> {
+        self.of(lane).fetch_add(messages.len() as u64, Ordering::Relaxed);
         let receipt = |_| {
             Ok(Receipt {
                 message_id: String::new(),
@@ -275,8 +315,11 @@ impl Queue for Nowhere {
     async fn change_visibility(&self, _: Lane, _: &str, _: Duration) -> Result<(), QueueError> {
         Ok(())
     }
-    async fn depth(&self, _: Lane) -> Result<Depth, QueueError> {
-        Ok(Depth::default())
+    async fn depth(&self, lane: Lane) -> Result<Depth, QueueError> {
+        Ok(Depth {
+            ready: self.of(lane).load(Ordering::Relaxed),
+            ..Depth::default()
+        })
     }
     fn max_message_bytes(&self) -> usize {
         1 << 20

@@ -25,6 +25,8 @@ pub(crate) struct Counters {
     pub(crate) syncs: u64,
     /// Messages taken, by the SQS that takes everything.
     pub(crate) messages: u64,
+    /// Events and dead letters that the receiver's own queue holds.
+    pub(crate) kept: (u64, u64),
 }
 
 impl Server {
@@ -92,14 +94,12 @@ impl Server {
         cpu_of(self.child.id())
     }
 
-    /// Memory that is its own and in use now, in kB.
-    pub(crate) fn rss(&self) -> anyhow::Result<u64> {
+    /// Memory in MB (1,048,576 bytes): `VmRSS:` what it has now, `VmHWM:` the most it ever had.
+    pub(crate) fn memory(&self, line: &str) -> anyhow::Result<f64> {
         let text = std::fs::read_to_string(self.proc("status"))?;
-        let line = text
-            .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))
-            .context("no VmRSS")?;
-        Ok(line.trim().trim_end_matches(" kB").parse()?)
+        let kilobytes = text.lines().find_map(|text| text.strip_prefix(line));
+        let kilobytes = kilobytes.with_context(|| format!("no {line}"))?;
+        Ok(kilobytes.trim().trim_end_matches(" kB").parse::<f64>()? / 1_024.0)
     }
 
     fn proc(&self, name: &str) -> PathBuf {
