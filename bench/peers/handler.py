@@ -14,7 +14,7 @@ SERVICE = "github"
 
 def application(environ, start_response):
     body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-    if not environ.get("HTTP_X_HUB_SIGNATURE_256"):
+    if not (environ.get("HTTP_X_HUB_SIGNATURE_256") or environ.get("HTTP_X_ZM_SIGNATURE")):
         start_response("401 Unauthorized", [("Content-Length", "0")])
         return []
     message = {

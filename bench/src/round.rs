@@ -229,15 +229,16 @@ impl Plan {
                     continue;
                 };
                 let taken = sqs.counters()?.messages;
-                let (figure, wrong, answers) = self.one(run, contestant, &requests[index])?;
+                let (figure, mut wrong, answers) = self.one(run, contestant, &requests[index])?;
                 let taken = sqs.counters()?.messages - taken;
-                if contestant.sends_to_sqs && taken < answers {
-                    figures
-                        .failed
-                        .push(format!("{}: {answers} answers, {taken} messages", run.name));
+                if contestant.sends_to_sqs && taken < answers && wrong.is_none() {
+                    wrong = Some(format!("{}: {answers} answers, {taken} messages", run.name));
                 }
-                figures.failed.extend(wrong);
-                found.insert(run.name.to_owned(), figure);
+                // Who does not do the work has no figure.
+                match wrong {
+                    Some(wrong) => figures.failed.push(wrong),
+                    None => drop(found.insert(run.name.to_owned(), figure)),
+                }
             }
             let mut of_parts = BTreeMap::new();
             // Servers that are started for a moment would count as foreign, so these come after it.

@@ -1,6 +1,6 @@
 //! The goals, and what was found: per round a ratio, of these the middle and both ends.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::noise::QUIET;
 use crate::round::{Figure, Figures};
@@ -283,21 +283,31 @@ pub(crate) fn print(figures: &Figures) {
             })
             .collect();
         let (least, now, most) = middle(&mut ratios);
-        let verdict = match (goal.must.is_nan(), goal.less == (now <= goal.must)) {
-            (true, _) => "",
-            (false, true) => "",
-            (false, false) => "  falls short",
+        let verdict = match (goal.must.is_nan(), now.is_nan(), goal.less == (now <= goal.must)) {
+            (true, ..) | (false, false, true) => "",
+            (false, true, _) => "  no figure",
+            (false, false, false) => "  falls short",
+        };
+        let text = |value: f64| match value.is_nan() {
+            true => "-".to_owned(),
+            false => format!("{value:.2}"),
         };
         println!(
-            "{:<58} {now:>7.2} {least:>8.2}-{most:<8.2} {:>6.2} {:>7.2}{verdict}",
-            goal.name, goal.must, goal.stretch
+            "{:<58} {:>7} {:>8}-{:<8} {:>6} {:>7}{verdict}",
+            goal.name,
+            text(now),
+            text(least),
+            text(most),
+            text(goal.must),
+            text(goal.stretch)
         );
     }
     println!(
         "\n{:<24} {:>12} {:>12} {:>13} {:>8} {:>18}",
         "run", "CPU µs", "answers/s", "allocations", "batch", "p50, p99 µs"
     );
-    for name in figures.rounds.first().into_iter().flat_map(BTreeMap::keys) {
+    let names: BTreeSet<&String> = figures.rounds.iter().flat_map(BTreeMap::keys).collect();
+    for name in names {
         let of = |field: fn(&Figure) -> f64| {
             let mut values: Vec<f64> = compared
                 .iter()
