@@ -49,9 +49,11 @@ fn a_sample_of_dead_letters_and_the_age_of_events_are_told_and_cost_nothing_at_r
         "who = dict(aws_access_key_id='111122223333', aws_secret_access_key='x')
 sqs = boto3.client('sqs', **who)
 for name in [{name:?}, '{name}-dlq']: sqs.send_message(QueueUrl=sqs.get_queue_url(QueueName=name)['QueueUrl'], MessageBody='{{}}')
-import datetime
+from datetime import datetime, timedelta, timezone
+# The minute before: one that has not ended yet is not told.
+at = datetime.now(timezone.utc) - timedelta(seconds=60)
 boto3.client('cloudwatch', **who).put_metric_data(Namespace='AWS/SQS', MetricData=[dict(MetricName='ApproximateAgeOfOldestMessage',
-    Dimensions=[dict(Name='QueueName', Value={name:?})], Timestamp=datetime.datetime.now(datetime.timezone.utc), Value=7200)])"
+    Dimensions=[dict(Name='QueueName', Value={name:?})], Timestamp=at, Value=7200)])"
     ));
     bed.cluster.start_operator();
     bed.cluster.eventually("a sample and an age", || {
