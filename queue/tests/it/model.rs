@@ -356,9 +356,10 @@ impl World {
     }
 }
 
-/// Waits for an answer of the writer thread from within async code, which needs no runtime.
+/// Waits for an answer of the writer thread from within async code, which needs no runtime. Unconstrained, as tokio lets a task
+/// poll its channels 128 times before it must return: here it never does, and all later polls would find nothing.
 fn wait_in_place<T, E: std::fmt::Debug>(future: impl Future<Output = Result<T, E>>) -> T {
-    let mut future = std::pin::pin!(future);
+    let mut future = std::pin::pin!(tokio::task::coop::unconstrained(future));
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     loop {
         if let std::task::Poll::Ready(result) = future.as_mut().poll(&mut context) {
