@@ -77,12 +77,16 @@ lint: $(TOOLS)/bin/cargo-deny ## Format, clippy with warnings as errors, generat
 BENCH_FOLDER ?= $(MEF_CACHE)/bench
 
 .PHONY: bench
-bench: ## Measure what an event costs against bare parts, as ratios (15 minutes, two cores that do nothing else)
-	@bench/run $(BENCH_FOLDER) --rounds 7 --milliseconds 4000
+bench: ## Measure what an event costs against bare parts and peers, as ratios (15 minutes, two cores that do nothing else)
+	@bench/run $(BENCH_FOLDER) --rounds 7 --minutes 15
 
 .PHONY: bench-quick
 bench-quick: ## The same in three minutes
-	@bench/run $(BENCH_FOLDER) --rounds 3 --milliseconds 1200
+	@bench/run $(BENCH_FOLDER) --rounds 3 --minutes 3
+
+.PHONY: bench-agree
+bench-agree: ## Say whether the last two runs of it agree, row by row
+	$(CARGO_TARGET_DIR)/release/mef-bench agree $(BENCH_FOLDER)/before.json $(BENCH_FOLDER)/report.json
 
 .PHONY: lambda
 lambda: ## Build a function's program and zip it: target/lambda/bootstrap-x86_64.zip in the cache folder

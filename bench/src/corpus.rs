@@ -11,9 +11,17 @@ use serde_json::{Value, json};
 /// All requests are signed for this moment, and the receivers under test have a clock that stands there.
 pub(crate) const AT: &str = "2026-01-02T03:04:05Z";
 const AT_SECONDS: u64 = 1_767_323_045;
-const SECRET: &[u8] = b"a secret of the bench";
+pub(crate) const SECRET: &[u8] = b"a secret of the bench";
 /// From here on a body of GitHub's is a large one.
 pub(crate) const LARGE_BYTES: usize = 20_000;
+/// Sizes of what is refused on purpose.
+const REJECTED_BYTES: std::ops::Range<usize> = 10_000..25_000;
+/// More than a receiver takes where nothing else is said.
+const ANNOUNCED_BYTES: usize = 2_000_000;
+/// What GitHub calls a delivery; its last digits are made new for each request.
+const DELIVERY: &str = "72d3162e-cc78-11e3-81ab-4c9367dc0958";
+/// So many digits.
+const DELIVERY_DIGITS: usize = 12;
 
 /// One request.
 pub(crate) struct Case {
@@ -27,6 +35,8 @@ pub(crate) struct Case {
     pub(crate) valid: bool,
     /// What must become of it.
     pub(crate) becomes: Becomes,
+    /// Where in `raw` the last digits of GitHub's delivery id stand, which the load makes new for each request.
+    pub(crate) delivery: Option<std::ops::Range<usize>>,
 }
 
 /// What must become of a request that is not spoiled on purpose for a whole run.
@@ -53,7 +63,7 @@ pub(crate) struct Corpus {
 }
 
 /// Spoils requests.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Spoiled {
     /// As they should be.
     No,
@@ -61,6 +71,16 @@ pub(crate) enum Spoiled {
     Signature,
     /// There is no signature.
     Header,
+    /// The schema does not take them.
+    Schema,
+    /// The last byte is missing: no JSON.
+    Cut,
+    /// They go where nothing is.
+    Path,
+    /// The head announces more than is taken, and nothing follows it.
+    Large,
+    /// As they should be, but each asks that the connection be closed.
+    Close,
 }
 
 #[derive(Deserialize)]
@@ -97,6 +117,7 @@ impl Corpus {
                 event: payload.event,
                 valid: verdict.valid,
                 becomes: Becomes::Event,
+                delivery: None,
             })
             .collect();
         let small = (0..64).map(|number| zoom(seed, number)).collect();
@@ -107,21 +128,21 @@ impl Corpus {
         })
     }
 
-    /// The requests that a set consists of: `S`, `G` (those that the schema takes) or `L` (the large ones among them).
+    /// The requests that a set consists of: `S`, `G` (those that the schema takes), `L` (the large ones among them) or `R` (those of 10
+    /// to 25 kB).
     pub(crate) fn set(&self, name: &str, path: &str, spoiled: Spoiled) -> Vec<Case> {
-        let from: Box<dyn Iterator<Item = &Case>> = match name {
-            "S" => Box::new(self.small.iter()),
-            "L" => Box::new(self.github.iter().filter(|case| case.body.len() >= LARGE_BYTES)),
-            _ => Box::new(self.github.iter()),
+        let from = match name {
+            "S" => &self.small,
+            _ => &self.github,
         };
-        from.filter(|case| case.valid)
-            .map(|case| Case {
-                raw: raw(case, path, spoiled),
-                body: case.body.clone(),
-                event: case.event.clone(),
-                valid: true,
-                becomes: Becomes::Event,
-            })
+        let sizes = match name {
+            "L" => LARGE_BYTES..usize::MAX,
+            "R" => REJECTED_BYTES,
+            _ => 0..usize::MAX,
+        };
+        from.iter()
+            .filter(|case| sizes.contains(&case.body.len()) && case.valid == (spoiled != Spoiled::Schema))
+            .map(|case| made(case, path, spoiled))
             .collect()
     }
 
@@ -135,20 +156,13 @@ impl Corpus {
             let (from, path, spoiled, becomes) = match place % 100 {
                 10 | 35 | 60 | 85 => (valid.next(), path, Spoiled::Signature, Becomes::Refused),
                 20 | 50 | 80 => (invalid.next(), path, Spoiled::No, Becomes::DeadLetter),
-                30 | 70 => (valid.next(), path, Spoiled::No, Becomes::DeadLetter),
-                99 => (valid.next(), "/nowhere", Spoiled::No, Becomes::Unknown),
+                30 | 70 => (valid.next(), path, Spoiled::Cut, Becomes::DeadLetter),
+                99 => (valid.next(), path, Spoiled::Path, Becomes::Unknown),
                 _ => (valid.next(), path, Spoiled::No, Becomes::Event),
             };
             let Some(from) = from else { continue };
-            let cut = matches!(place % 100, 30 | 70);
-            let mut case = Case {
-                raw: Vec::new(),
-                body: from.body[..from.body.len() - usize::from(cut)].to_vec(),
-                event: from.event.clone(),
-                valid: from.valid && !cut,
-                becomes,
-            };
-            case.raw = raw(&case, path, spoiled);
+            let mut case = made(from, path, spoiled);
+            case.becomes = becomes;
             found.push(case);
         }
         found
@@ -176,6 +190,7 @@ fn zoom(seed: u64, number: u64) -> Case {
         event: String::new(),
         valid: true,
         becomes: Becomes::Event,
+        delivery: None,
     }
 }
 
@@ -187,104 +202,87 @@ fn hex(tag: &hmac::Tag) -> String {
     })
 }
 
-fn raw(case: &Case, path: &str, spoiled: Spoiled) -> Vec<u8> {
+/// A request of a case, spoiled.
+fn made(case: &Case, path: &str, spoiled: Spoiled) -> Case {
+    let cut = usize::from(spoiled == Spoiled::Cut);
+    let body = match spoiled {
+        Spoiled::Large => Vec::new(),
+        _ => case.body[..case.body.len() - cut].to_vec(),
+    };
+    let mut raw = head(case, &body, path, spoiled).into_bytes();
+    let delivery = raw
+        .windows(DELIVERY.len())
+        .position(|window| window == DELIVERY.as_bytes());
+    raw.extend_from_slice(&body);
+    Case {
+        raw,
+        body,
+        event: case.event.clone(),
+        valid: case.valid && spoiled != Spoiled::Cut,
+        becomes: match spoiled {
+            Spoiled::Schema | Spoiled::Cut => Becomes::DeadLetter,
+            _ => Becomes::Event,
+        },
+        delivery: delivery.map(|at| at + DELIVERY.len() - DELIVERY_DIGITS..at + DELIVERY.len()),
+    }
+}
+
+fn head(case: &Case, body: &[u8], path: &str, spoiled: Spoiled) -> String {
     let key = hmac::Key::new(
         hmac::HMAC_SHA256,
-        if spoiled == Spoiled::Signature {
-            b"another"
-        } else {
-            SECRET
+        match spoiled {
+            Spoiled::Signature => b"another",
+            _ => SECRET,
         },
     );
+    let path = match spoiled {
+        Spoiled::Path => "/nowhere",
+        _ => path,
+    };
+    let length = match spoiled {
+        Spoiled::Large => ANNOUNCED_BYTES,
+        _ => body.len(),
+    };
     let mut head = format!(
-        "POST {path} HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\ncontent-length: {}\r\n",
-        case.body.len()
+        "POST {path} HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n"
     );
+    if spoiled == Spoiled::Close {
+        head.push_str("connection: close\r\n");
+    }
+    let signed = spoiled != Spoiled::Header;
     // A String takes every text.
     let _ = if case.event.is_empty() {
-        let mut signed = format!("v0:{AT_SECONDS}:").into_bytes();
-        signed.extend_from_slice(&case.body);
-        write!(head, "x-zm-request-timestamp: {AT_SECONDS}\r\n").and_then(|()| match spoiled {
-            Spoiled::Header => Ok(()),
-            _ => write!(head, "x-zm-signature: v0={}\r\n", hex(&hmac::sign(&key, &signed))),
+        let message = [format!("v0:{AT_SECONDS}:").as_bytes(), body].concat();
+        write!(head, "x-zm-request-timestamp: {AT_SECONDS}\r\n").and_then(|()| match signed {
+            false => Ok(()),
+            true => write!(
+                head,
+                "x-zm-signature: v0={}\r\n",
+                hex(&hmac::sign(&key, &message))
+            ),
         })
     } else {
         write!(
             head,
-            "x-github-event: {}\r\nx-github-delivery: 72d3162e-cc78-11e3-81ab-4c9367dc0958\r\n",
+            "x-github-event: {}\r\nx-github-delivery: {DELIVERY}\r\n",
             case.event
         )
-        .and_then(|()| match spoiled {
-            Spoiled::Header => Ok(()),
-            _ => write!(
+        .and_then(|()| match signed {
+            false => Ok(()),
+            true => write!(
                 head,
                 "x-hub-signature-256: sha256={}\r\n",
-                hex(&hmac::sign(&key, &case.body))
+                hex(&hmac::sign(&key, body))
             ),
         })
     };
     head.push_str("\r\n");
-    let mut raw = head.into_bytes();
-    raw.extend_from_slice(&case.body);
-    raw
+    head
 }
 
 /// The key that everything is signed with.
 pub(crate) fn key() -> hmac::Key {
     hmac::Key::new(hmac::HMAC_SHA256, SECRET)
-}
-
-/// The file a user would write for these requests: Zoom's with one schema, GitHub's with a rule per event, each also with a
-/// transform of three lines.
-pub(crate) fn sources(schema: &Value, rules: usize) -> String {
-    let transform = "del(.sender)\n.seen_by = \"bench\"\n.kind = .action\n";
-    let zoom_schema = json!({
-        "type": "object", "required": ["event", "payload"],
-        "properties": {
-            "event": {"type": "string", "minLength": 1},
-            "payload": {"type": "object", "required": ["object"], "properties": {"object": {
-                "type": "object", "required": ["id", "email"],
-                "properties": {"id": {"type": "string"}, "email": {"type": "string"}, "type": {"enum": [1, 2]}},
-            }}},
-        },
-    });
-    let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "bench"},
-        "stringData": {"secret": String::from_utf8_lossy(SECRET)}});
-    let alternatives = schema["oneOf"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let github_rules: Vec<Value> = alternatives.iter().take(rules).filter_map(rule).collect();
-    let config_map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "github"},
-        "data": {"schema.json": schema.to_string()}});
-    let mut documents = vec![secret, config_map];
-    for (name, transform) in [("", None), ("-transform", Some(transform))] {
-        let mut zoom = source(
-            &format!("zoom{name}"),
-            "zoom",
-            &json!([{"inline": zoom_schema.to_string()}]),
-        );
-        let mut github = source(&format!("github{name}"), "github", &json!(github_rules));
-        if let Some(transform) = transform {
-            zoom["spec"]["transform"] = json!(transform);
-            github["spec"]["transform"] = json!(transform);
-        }
-        documents.extend([zoom, github]);
-    }
-    // JSON is YAML.
-    documents
-        .iter()
-        .map(Value::to_string)
-        .collect::<Vec<_>>()
-        .join("\n---\n")
-}
-
-fn source(name: &str, provider: &str, schemas: &Value) -> Value {
-    json!({
-        "apiVersion": "events.mozdef.io/v1alpha1", "kind": "EventSource", "metadata": {"name": name},
-        "spec": {
-            "webhook": {"provider": provider, "secrets": [{"secretRef": {"name": "bench", "key": "secret"}}]},
-            "schemas": schemas,
-            "schemaFallback": "DeadLetter",
-        },
-    })
 }
 
 /// The definition of an event in GitHub's document, by its pointer.
@@ -293,12 +291,4 @@ pub(crate) fn pointer(alternative: &Value) -> Option<(&str, &str)> {
     let name = pointer.trim_start_matches("/definitions/");
     let event = name.strip_suffix("_event").or(name.strip_suffix("$event"))?;
     Some((event, pointer))
-}
-
-fn rule(alternative: &Value) -> Option<Value> {
-    let (event, pointer) = pointer(alternative)?;
-    Some(json!({
-        "match": {"from": "header:x-github-event", "equals": event},
-        "configMapRef": {"name": "github", "key": "schema.json", "pointer": pointer},
-    }))
 }

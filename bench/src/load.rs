@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -12,6 +13,9 @@ use tokio::net::TcpStream;
 use tokio::task::LocalSet;
 
 use crate::corpus::{Becomes, Case};
+
+/// Deliveries so far: a queue that knows a delivery keeps its event once.
+static DELIVERIES: AtomicU64 = AtomicU64::new(0);
 
 /// What came back.
 #[derive(Clone, Debug, Default)]
@@ -30,13 +34,28 @@ impl Counted {
         self.answers.values().sum()
     }
 
+    /// The latency that this share of the answers had at most, in microseconds.
+    pub(crate) fn latency_us(&mut self, share: f64) -> f64 {
+        self.latencies.sort_unstable();
+        let index = (self.latencies.len() as f64 * share) as usize;
+        self.latencies.get(index).map_or(0.0, |ns| *ns as f64 / 1_000.0)
+    }
+
     /// Answers to requests that must become this.
     pub(crate) fn of(&self, becomes: Becomes) -> u64 {
         let of_it = self.by_fate.iter().filter(|((fate, _), _)| *fate == becomes);
         of_it.map(|(_, count)| count).sum()
     }
 
-    fn add(&mut self, other: Self) {
+    /// Counts an answer.
+    pub(crate) fn count(&mut self, case: &Case, status: u16, took: Duration) {
+        *self.answers.entry(status).or_default() += 1;
+        *self.by_fate.entry((case.becomes, status)).or_default() += 1;
+        self.latencies
+            .push(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
+    }
+
+    pub(crate) fn add(&mut self, other: Self) {
         for (status, count) in other.answers {
             *self.answers.entry(status).or_default() += count;
         }
@@ -83,13 +102,9 @@ pub(crate) fn in_turn(to: SocketAddr, cases: &[Case], times: usize) -> anyhow::R
     runtime.block_on(async {
         let mut stream = connect(to).await?;
         let mut counted = Counted::default();
-        let mut buffer = vec![0_u8; 16 * 1_024];
+        let (mut request, mut buffer) = (Vec::new(), vec![0_u8; 16 * 1_024]);
         for case in std::iter::repeat_n(cases, times).flatten() {
-            stream
-                .write_all(&case.raw)
-                .await
-                .context("a request is not taken")?;
-            let answer = answer(&mut stream, &mut buffer).await?;
+            let answer = ask(&mut stream, case, &mut request, &mut buffer).await?;
             *counted.answers.entry(answer.status).or_default() += 1;
             if answer.closes {
                 stream = connect(to).await?;
@@ -103,20 +118,14 @@ async fn connection(to: SocketAddr, cases: &[Case], first: usize, until: Instant
     let mut stream = connect(to).await?;
     let mut counted = Counted::default();
     let mut buffer = vec![0_u8; 16 * 1_024];
+    let mut request = Vec::new();
     for case in cases.iter().cycle().skip(first) {
         let begun = Instant::now();
         if begun >= until {
             break;
         }
-        stream
-            .write_all(&case.raw)
-            .await
-            .context("a request is not taken")?;
-        let answer = answer(&mut stream, &mut buffer).await?;
-        *counted.answers.entry(answer.status).or_default() += 1;
-        *counted.by_fate.entry((case.becomes, answer.status)).or_default() += 1;
-        let took = begun.elapsed().as_nanos();
-        counted.latencies.push(u64::try_from(took).unwrap_or(u64::MAX));
+        let answer = ask(&mut stream, case, &mut request, &mut buffer).await?;
+        counted.count(case, answer.status, begun.elapsed());
         if answer.closes {
             stream = connect(to).await?;
         }
@@ -124,15 +133,39 @@ async fn connection(to: SocketAddr, cases: &[Case], first: usize, until: Instant
     Ok(counted)
 }
 
-async fn connect(to: SocketAddr) -> anyhow::Result<TcpStream> {
+/// Sends a request under a delivery id of its own, and reads its answer.
+pub(crate) async fn ask(
+    stream: &mut TcpStream,
+    case: &Case,
+    request: &mut Vec<u8>,
+    buffer: &mut [u8],
+) -> anyhow::Result<Answer> {
+    request.clear();
+    request.extend_from_slice(&case.raw);
+    if let Some(digits) = case.delivery.clone().and_then(|range| request.get_mut(range)) {
+        let mut number = DELIVERIES.fetch_add(1, Ordering::Relaxed);
+        for digit in digits.iter_mut().rev() {
+            *digit = b"0123456789abcdef"[(number % 16) as usize];
+            number /= 16;
+        }
+    }
+    stream
+        .write_all(request)
+        .await
+        .context("a request is not taken")?;
+    answer(stream, buffer).await
+}
+
+pub(crate) async fn connect(to: SocketAddr) -> anyhow::Result<TcpStream> {
     let stream = TcpStream::connect(to).await.context("no connection")?;
     stream.set_nodelay(true)?;
     Ok(stream)
 }
 
-struct Answer {
-    status: u16,
-    closes: bool,
+/// What is read of an answer.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) closes: bool,
 }
 
 async fn answer(stream: &mut TcpStream, buffer: &mut [u8]) -> anyhow::Result<Answer> {

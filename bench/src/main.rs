@@ -1,22 +1,34 @@
 //! What an event costs, as ratios to bare parts that ran in the same round. `make bench` runs it; docs/performance.md tells what
 //! came of it.
 
+mod about;
+mod agree;
+mod contestant;
 mod corpus;
 mod count;
+mod goals;
+mod instructions;
 mod load;
 mod noise;
+mod open;
 mod parts;
 mod peer;
+mod queues;
 mod round;
+mod runs;
 mod serve;
 mod server;
+mod sources;
 mod start;
 mod stub;
 mod table;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
+use contestant::Programs;
+use round::{Length, Plan};
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
 /// Counts allocations, for every contestant alike.
@@ -42,9 +54,18 @@ enum What {
         /// Rounds, all contestants in random order in each
         #[arg(long, default_value_t = 7)]
         rounds: usize,
-        /// Measured milliseconds per contestant and round, after a quarter of it to warm up
-        #[arg(long, default_value_t = 4_000)]
-        milliseconds: u64,
+        /// Programs of others, as NAME=PATH: nginx, benthos, nats-server
+        #[arg(long = "program", value_parser = program)]
+        programs: Vec<(String, PathBuf)>,
+        /// What the table says of a program that is not here
+        #[arg(long)]
+        missing: Vec<String>,
+        /// All rounds together take about so long
+        #[arg(long, default_value_t = 15, conflicts_with = "milliseconds")]
+        minutes: u64,
+        /// Instead: measured milliseconds per run and round, after a quarter of it to warm up
+        #[arg(long)]
+        milliseconds: Option<u64>,
         /// Of the order of contestants and of generated requests
         #[arg(long)]
         seed: Option<u64>,
@@ -52,11 +73,27 @@ enum What {
         #[arg(long)]
         report: PathBuf,
     },
+    /// Says of each goal whether two reports agree within their spread; fails where one does not
+    Agree {
+        /// A report
+        one: PathBuf,
+        /// Another
+        other: PathBuf,
+    },
     /// Prints what does not depend on the machine: allocations per request.
     Count {
         /// The folder that tests/octokit/fetch prints
         #[arg(long)]
         octokit: PathBuf,
+    },
+    /// Prints the instructions of a request, without those of SHA-256
+    Instructions {
+        /// The folder that tests/octokit/fetch prints
+        #[arg(long)]
+        octokit: PathBuf,
+        /// The program that counts
+        #[arg(long)]
+        valgrind: PathBuf,
     },
     /// Serves as one contestant until stdin ends.
     Serve {
@@ -68,32 +105,46 @@ enum What {
         /// How many events of it have a rule
         #[arg(long)]
         rules: usize,
-        /// The SQS of mef-sqs
+        /// The URL of its queue, where that is a server
         #[arg(long)]
-        sqs: Option<String>,
+        queue: Option<String>,
     },
 }
 
 fn main() -> anyhow::Result<()> {
     match Args::parse().what {
+        What::Agree { one, other } => agree::print(&one, &other),
         What::Count { octokit } => count::print(&octokit),
+        What::Instructions { octokit, valgrind } => instructions::print(&octokit, &valgrind),
         What::Serve {
             contestant,
             schema,
             rules,
-            sqs,
-        } => serve::run(&contestant, &schema, rules, sqs.as_deref(), ALLOCATOR),
+            queue,
+        } => serve::run(&contestant, &schema, rules, queue.as_deref(), ALLOCATOR),
         What::Table {
             octokit,
             peers,
+            programs,
+            missing,
             rounds,
+            minutes,
             milliseconds,
             seed,
             report,
         } => {
             let seed =
                 seed.unwrap_or_else(|| std::time::UNIX_EPOCH.elapsed().map_or(1, |since| since.as_secs()));
-            let plan = round::Plan::new(&octokit, peers, rounds, milliseconds, seed)?;
+            let length = milliseconds
+                .map_or(Length::All(Duration::from_secs(minutes * 60)), |milliseconds| {
+                    Length::Run(Duration::from_millis(milliseconds))
+                });
+            let programs = Programs {
+                schema: octokit.join("schema.json"),
+                python: peers,
+                others: programs.into_iter().collect(),
+            };
+            let plan = Plan::new(&octokit, programs, (rounds, length), seed, missing)?;
             let figures = plan.run()?;
             table::print(&figures);
             std::fs::write(&report, serde_json::to_string_pretty(&figures)?)?;
@@ -106,4 +157,9 @@ fn main() -> anyhow::Result<()> {
             Ok(())
         }
     }
+}
+
+fn program(text: &str) -> Result<(String, PathBuf), String> {
+    let (name, path) = text.split_once('=').ok_or("NAME=PATH")?;
+    Ok((name.to_owned(), path.into()))
 }

@@ -11,8 +11,17 @@ use mef_pipeline::json::Document;
 use serde_json::{Value, json};
 
 use crate::corpus::{Case, Corpus, key, pointer};
+use crate::sources::zoom_schema;
 
-/// Nanoseconds of one core per event, by part.
+/// Records made durable at once, by the row's name.
+const SYNCED: [(&str, usize); 4] = [
+    ("fsync-only, 1 at once", 1),
+    ("fsync-only, 8 at once", 8),
+    ("fsync-only, 64 at once", 64),
+    ("fsync-only, 256 at once", 256),
+];
+
+/// Nanoseconds per event, by part: of one core, and where something is made durable, of waiting too.
 pub(crate) fn measure(
     corpus: &Corpus,
     cases: &[Case],
@@ -75,7 +84,11 @@ pub(crate) fn measure(
             }
         }),
     );
-    failed.map_or(Ok(found), |error| Err(error).context("appending"))
+    failed.map_or(Ok(()), |error| Err(error).context("appending"))?;
+    for (name, batch) in SYNCED {
+        found.insert(name, 1e9 / fsynced(cases, folder, batch, long)?);
+    }
+    Ok(found)
 }
 
 /// Records per second, written and made durable `batch` at a time.
@@ -109,7 +122,9 @@ fn each(cases: &[Case], long: Duration, mut work: impl FnMut(&Case)) -> f64 {
 }
 
 fn validators(corpus: &Corpus) -> anyhow::Result<BTreeMap<&str, jsonschema::Validator>> {
-    let mut found = BTreeMap::new();
+    let small = jsonschema::validator_for(&zoom_schema()).map_err(|error| anyhow::anyhow!("{error}"))?;
+    // Zoom's have no name.
+    let mut found = BTreeMap::from([("", small)]);
     for alternative in corpus.schema["oneOf"].as_array().into_iter().flatten() {
         let Some((event, place)) = pointer(alternative) else {
             continue;

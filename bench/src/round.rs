@@ -1,140 +1,29 @@
 //! Rounds: every run once per round, in another order each time. Only figures of one round are compared.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use crate::about::about;
+use crate::contestant::{Contestant, Programs, used};
 use crate::corpus::{Becomes, Case, Corpus, Spoiled};
 use crate::load::{Counted, closed_loop};
 use crate::noise::Since;
+use crate::open::{self, Burst, open_loop};
 use crate::parts;
-use crate::peer::Peer;
-use crate::server::{Counters, Server, cpu_of};
+use crate::runs::{BURST, OPENED, RUNS, Run, SHARES};
+use crate::server::Server;
 use crate::start;
 
 /// Connections of the closed loop.
 const CONNECTIONS: usize = 32;
-/// GitHub's document has 66 events.
-pub(crate) const ALL_RULES: usize = 66;
-
-/// One run of a round: who is sent what, and what must come back.
-struct Run {
-    name: &'static str,
-    contestant: &'static str,
-    set: &'static str,
-    path: &'static str,
-    spoiled: Spoiled,
-    status: u16,
-}
-
-const fn run(name: &'static str, contestant: &'static str, set: &'static str, path: &'static str) -> Run {
-    Run {
-        name,
-        contestant,
-        set,
-        path,
-        spoiled: Spoiled::No,
-        status: 200,
-    }
-}
-
-/// What our preset for GitHub answers.
-const fn ours(name: &'static str, contestant: &'static str, set: &'static str, path: &'static str) -> Run {
-    Run {
-        status: 202,
-        ..run(name, contestant, set, path)
-    }
-}
-
-const fn refused(name: &'static str, contestant: &'static str, spoiled: Spoiled, status: u16) -> Run {
-    Run {
-        name,
-        contestant,
-        set: "G",
-        path: "/github",
-        spoiled,
-        status,
-    }
-}
-
-const RUNS: [Run; 32] = [
-    run("null G", "null", "G", "/github"),
-    run("hyper G", "hyper", "G", "/github"),
-    run("axum S", "axum", "S", "/zoom"),
-    run("axum G", "axum", "G", "/github"),
-    run("axum L", "axum", "L", "/github"),
-    run("axum+hmac S", "axum-hmac", "S", "/zoom"),
-    run("axum+hmac G", "axum-hmac", "G", "/github"),
-    run("axum+hmac L", "axum-hmac", "L", "/github"),
-    run("mef S", "mef", "S", "/zoom"),
-    ours("mef G", "mef", "G", "/github"),
-    ours("mef L", "mef", "L", "/github"),
-    run("mef+transform S", "mef", "S", "/zoom-transform"),
-    ours("mef+transform G", "mef", "G", "/github-transform"),
-    ours("mef+transform L", "mef", "L", "/github-transform"),
-    run("mef quiet S", "mef-quiet", "S", "/zoom"),
-    ours("mef quiet G", "mef-quiet", "G", "/github"),
-    run("mef file S", "mef-file", "S", "/zoom"),
-    ours("mef file G", "mef-file", "G", "/github"),
-    ours("mef file L", "mef-file", "L", "/github"),
-    ours("mef M", "mef", "M", "/github"),
-    ours("mef file M", "mef-file", "M", "/github"),
-    run("mef sqs S", "mef-sqs", "S", "/zoom"),
-    ours("mef sqs G", "mef-sqs", "G", "/github"),
-    run("handler + boto3 S", "handler:application", "S", "/zoom"),
-    run("handler + boto3 G", "handler:application", "G", "/github"),
-    run("bottle + gunicorn S", "web:application", "S", "/zoom"),
-    run("bottle + gunicorn G", "web:application", "G", "/github"),
-    refused("axum+hmac forged", "axum-hmac", Spoiled::Signature, 401),
-    refused("mef forged", "mef", Spoiled::Signature, 401),
-    refused("axum+hmac unsigned", "axum-hmac", Spoiled::Header, 401),
-    refused("axum unsigned", "axum", Spoiled::Header, 200),
-    refused("mef unsigned", "mef", Spoiled::Header, 401),
-];
-
-/// A contestant at work.
-struct Contestant {
-    process: Process,
-    /// Whether each of its answers stands for a message in SQS.
-    sends_to_sqs: bool,
-}
-
-enum Process {
-    Ours(Server),
-    Peer(Peer),
-}
-
-impl Contestant {
-    fn address(&self) -> SocketAddr {
-        match &self.process {
-            Process::Ours(server) => server.address,
-            Process::Peer(peer) => peer.address,
-        }
-    }
-
-    fn cpu(&self) -> anyhow::Result<u64> {
-        match &self.process {
-            Process::Ours(server) => server.cpu(),
-            Process::Peer(peer) => peer.cpu(),
-        }
-    }
-
-    /// Peers count nothing.
-    fn counters(&mut self) -> anyhow::Result<Counters> {
-        match &mut self.process {
-            Process::Ours(server) => server.counters(),
-            Process::Peer(_) => Ok(Counters::default()),
-        }
-    }
-}
 
 /// One run's figures.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Figure {
     /// Nanoseconds of CPU per answered request, over all threads.
     pub(crate) cpu_ns: f64,
@@ -148,11 +37,24 @@ pub(crate) struct Figure {
     pub(crate) latency_us: (f64, f64),
 }
 
+/// What came at a fixed rate.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Opened {
+    /// Requests that the schedule asked for in a second.
+    pub(crate) per_second: f64,
+    /// Answers.
+    pub(crate) answered: f64,
+    /// Requests that were not sent, as no connection was free in time.
+    pub(crate) given_up: u64,
+    /// The middle latency and that of one in a hundred, in microseconds, from the moment that the schedule named.
+    pub(crate) latency_us: (f64, f64),
+}
+
 /// Everything measured.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Figures {
     /// How it was made.
-    pub(crate) about: BTreeMap<&'static str, String>,
+    pub(crate) about: BTreeMap<String, String>,
     /// Per round, by the run's name.
     pub(crate) rounds: Vec<BTreeMap<String, Figure>>,
     /// Per round, nanoseconds by part and set, as `hmac-only G`.
@@ -163,55 +65,84 @@ pub(crate) struct Figures {
     pub(crate) starts: Vec<BTreeMap<String, f64>>,
     /// Per round: the share of the machine's time that went to others.
     pub(crate) foreign: Vec<f64>,
+    /// Per round: what came at a fixed rate, by run and share, as `mef G 70 %`.
+    pub(crate) opened: Vec<BTreeMap<String, Opened>>,
+    /// Per round: what came of a burst.
+    pub(crate) bursts: Vec<Option<Burst>>,
+    /// What was not run, with the reason.
+    pub(crate) missing: Vec<String>,
     /// Contestants whose answers were not those of the corpus, with what came.
     pub(crate) failed: Vec<String>,
 }
 
+/// How long runs are measured.
+#[derive(Clone, Copy)]
+pub(crate) enum Length {
+    /// Each run so long.
+    Run(Duration),
+    /// All rounds together about so long.
+    All(Duration),
+}
+
+/// What a round takes beside what is measured so and so long: a burst and servers that start.
+const BESIDE: Duration = Duration::from_secs(9);
+const BURST_LONG: Duration = Duration::from_secs(5);
+/// How many times a round measures for the time of a run: the runs with a quarter of it before each, the open loops, the parts.
+const TIMES: f64 = RUNS.len() as f64 * 1.25 + (OPENED.len() * SHARES.len()) as f64 * 0.5 + 4.5;
+
 /// What is to be run.
 pub(crate) struct Plan {
-    octokit: PathBuf,
-    peers: Option<PathBuf>,
+    programs: Programs,
     corpus: Corpus,
     rounds: usize,
     long: Duration,
     seed: u64,
+    missing: Vec<String>,
 }
 
 impl Plan {
-    /// Reads the corpus.
+    /// Reads the corpus. `missing` is what the report says of programs that are not here.
     pub(crate) fn new(
         octokit: &Path,
-        peers: Option<PathBuf>,
-        rounds: usize,
-        milliseconds: u64,
+        programs: Programs,
+        (rounds, length): (usize, Length),
         seed: u64,
+        missing: Vec<String>,
     ) -> anyhow::Result<Self> {
         ensure!(rounds > 0, "at least one round");
+        let long = match length {
+            Length::Run(long) => long,
+            Length::All(all) => (all / u32::try_from(rounds)?)
+                .saturating_sub(BESIDE)
+                .div_f64(TIMES),
+        };
+        ensure!(
+            long >= Duration::from_millis(100),
+            "{long:?} for a run is too short: more minutes, or fewer rounds"
+        );
         Ok(Self {
-            octokit: octokit.to_owned(),
-            peers,
+            programs,
             corpus: Corpus::read(octokit, seed)?,
             rounds,
-            long: Duration::from_millis(milliseconds),
+            long,
             seed,
+            missing,
         })
     }
 
     /// Runs all rounds.
     pub(crate) fn run(&self) -> anyhow::Result<Figures> {
         let folder = tempfile::tempdir_in(std::env::current_dir()?)?;
-        let mut sqs = Server::sqs(&self.schema())?;
-        let mut contestants = self.contestants(sqs.address)?;
+        let sqs = Server::sqs(&self.programs.schema)?;
+        let contestants = self.programs.start_all(sqs.address)?;
         let mut figures = Figures {
-            about: about(self.seed),
-            rounds: Vec::new(),
-            parts: Vec::new(),
-            fsynced: Vec::new(),
-            starts: Vec::new(),
-            foreign: Vec::new(),
-            failed: Vec::new(),
+            about: about(self.seed, &self.programs),
+            missing: self.missing.clone(),
+            ..Figures::default()
         };
-        let requests: Vec<Rc<Vec<Case>>> = RUNS
+        let measured = format!("{} rounds of {} ms a run", self.rounds, self.long.as_millis());
+        figures.about.insert("measured".to_owned(), measured);
+        let requests = RUNS
             .iter()
             .map(|run| {
                 Rc::new(match run.set {
@@ -220,124 +151,152 @@ impl Plan {
                 })
             })
             .collect();
+        let mut at_work = AtWork {
+            sqs,
+            contestants,
+            requests,
+        };
         for round in 0..self.rounds {
-            let since = Since::now(used(&contestants, &sqs)?);
+            let since = Since::now(used(&at_work.contestants, &at_work.sqs)?);
+            let seed = self.seed.wrapping_add(round as u64);
             let mut found = BTreeMap::new();
-            for index in order(RUNS.len(), self.seed.wrapping_add(round as u64)) {
-                let run = &RUNS[index];
-                let Some(contestant) = contestants.get_mut(run.contestant) else {
-                    continue;
-                };
-                let taken = sqs.counters()?.messages;
-                let (figure, mut wrong, answers) = self.one(run, contestant, &requests[index])?;
-                let taken = sqs.counters()?.messages - taken;
-                if contestant.sends_to_sqs && taken < answers && wrong.is_none() {
-                    wrong = Some(format!("{}: {answers} answers, {taken} messages", run.name));
-                }
+            for index in order(RUNS.len(), seed) {
                 // Who does not do the work has no figure.
-                match wrong {
-                    Some(wrong) => figures.failed.push(wrong),
-                    None => drop(found.insert(run.name.to_owned(), figure)),
+                match self.one(index, &mut at_work)? {
+                    Some(Ok(figure)) => drop(found.insert(RUNS[index].name.to_owned(), figure)),
+                    Some(Err(wrong)) => figures.failed.push(wrong),
+                    None => {}
                 }
             }
-            let mut of_parts = BTreeMap::new();
+            figures.opened.push(self.opened(&found, &at_work, seed)?);
+            figures.bursts.push(self.burst(&found, &mut at_work, seed)?);
             // Servers that are started for a moment would count as foreign, so these come after it.
-            let foreign = since.foreign(used(&contestants, &sqs)?);
-            figures.foreign.push(foreign.unwrap_or(1.0));
-            figures
-                .starts
-                .push(start::measure(&self.corpus, &self.schema(), self.long / 4)?);
+            let foreign = since
+                .foreign(used(&at_work.contestants, &at_work.sqs)?)
+                .unwrap_or(1.0);
+            figures.foreign.push(foreign);
+            let starts = start::measure(&self.corpus, &self.programs.schema, self.long / 4)?;
+            figures.starts.push(starts);
+            let mut of_parts = BTreeMap::new();
             for set in ["S", "G", "L"] {
                 let cases = self.corpus.set(set, "/", Spoiled::No);
                 for (part, ns) in parts::measure(&self.corpus, &cases, folder.path(), self.long / 8)? {
                     of_parts.insert(format!("{part} {set}"), ns);
                 }
             }
-            let batch = found.get("mef file G").map_or(1.0, |figure| figure.batch);
-            let cases = self.corpus.set("G", "/", Spoiled::No);
-            figures.fsynced.push(parts::fsynced(
-                &cases,
-                folder.path(),
-                batch.round() as usize,
-                self.long / 2,
-            )?);
-            figures.rounds.push(found);
             figures.parts.push(of_parts);
+            let batch = found.get("mef file G").map_or(1.0, |figure| figure.batch).round() as usize;
+            let cases = self.corpus.set("G", "/", Spoiled::No);
+            let fsynced = parts::fsynced(&cases, folder.path(), batch, self.long / 2)?;
+            figures.fsynced.push(fsynced);
+            figures.rounds.push(found);
+            let (round, share) = (round + 1, foreign * 100.0);
             eprintln!(
-                "round {} of {}: others had {:.0} % of the machine",
-                round + 1,
-                self.rounds,
-                foreign.unwrap_or(1.0) * 100.0
+                "round {round} of {}: others had {share:.0} % of the machine",
+                self.rounds
             );
         }
         Ok(figures)
     }
 
-    /// Starts every contestant once. One that is not here is not run.
-    fn contestants(&self, sqs: SocketAddr) -> anyhow::Result<BTreeMap<&'static str, Contestant>> {
-        let mut found = BTreeMap::new();
-        for run in &RUNS {
-            let name = run.contestant;
-            if found.contains_key(name) {
-                continue;
-            }
-            let process = match (name.contains(':'), &self.peers) {
-                (true, None) => continue,
-                (true, Some(python)) => Process::Peer(Peer::start(python, name, sqs)?),
-                (false, _) if name == "mef-sqs" => {
-                    Process::Ours(Server::start_with_sqs(&self.schema(), ALL_RULES, sqs)?)
-                }
-                (false, _) => Process::Ours(Server::start(name, &self.schema(), ALL_RULES)?),
-            };
-            let sends_to_sqs = matches!(name, "mef-sqs" | "handler:application");
-            found.insert(
-                name,
-                Contestant {
-                    process,
-                    sends_to_sqs,
-                },
-            );
-        }
-        Ok(found)
-    }
-
-    /// Its figures, what was wrong with it, and how many answers it gave.
-    fn one(
-        &self,
-        run: &Run,
-        server: &mut Contestant,
-        cases: &Rc<Vec<Case>>,
-    ) -> anyhow::Result<(Figure, Option<String>, u64)> {
+    /// Its figures, or what was wrong with it; nothing where the contestant is not here.
+    fn one(&self, index: usize, at_work: &mut AtWork) -> anyhow::Result<Option<Result<Figure, String>>> {
+        let (run, cases) = (&RUNS[index], &at_work.requests[index]);
+        let Some(server) = at_work.contestants.get_mut(run.contestant) else {
+            return Ok(None);
+        };
         closed_loop(server.address(), cases, CONNECTIONS, self.long / 4)?;
+        let taken = at_work.sqs.counters()?.messages;
         let (cpu, counters, begun) = (server.cpu()?, server.counters()?, Instant::now());
         let mut counted = closed_loop(server.address(), cases, CONNECTIONS, self.long)?;
         let took = begun.elapsed().as_secs_f64();
         let (cpu, after) = (server.cpu()?.saturating_sub(cpu), server.counters()?);
+        let taken = at_work.sqs.counters()?.messages - taken;
         let answers = counted.total() as f64;
         let syncs = after.syncs - counters.syncs;
-        counted.latencies.sort_unstable();
-        let at = |share: f64| {
-            let index = (counted.latencies.len() as f64 * share) as usize;
-            counted
-                .latencies
-                .get(index)
-                .map_or(0.0, |ns| *ns as f64 / 1_000.0)
-        };
         let figure = Figure {
             cpu_ns: cpu as f64 / answers,
             per_second: answers / took,
             allocations: (after.allocations - counters.allocations) as f64 / answers,
             batch: if syncs == 0 { 0.0 } else { answers / syncs as f64 },
-            latency_us: (at(0.5), at(0.99)),
+            latency_us: (counted.latency_us(0.5), counted.latency_us(0.99)),
         };
         let kept = (after.kept.0 - counters.kept.0, after.kept.1 - counters.kept.1);
-        let wrong = wrong(run, &counted, kept);
-        Ok((figure, wrong, counted.total()))
+        if server.sends_to_sqs && taken < counted.total() {
+            let answers = counted.total();
+            return Ok(Some(Err(format!(
+                "{}: {answers} answers, {taken} messages",
+                run.name
+            ))));
+        }
+        Ok(Some(wrong(run, &counted, kept).map_or(Ok(figure), Err)))
     }
 
-    fn schema(&self) -> PathBuf {
-        self.octokit.join("schema.json")
+    /// Latencies at fixed rates, by run and share of what it reached by itself.
+    fn opened(
+        &self,
+        found: &BTreeMap<String, Figure>,
+        at_work: &AtWork,
+        seed: u64,
+    ) -> anyhow::Result<BTreeMap<String, Opened>> {
+        let mut opened = BTreeMap::new();
+        for (index, run) in RUNS
+            .iter()
+            .enumerate()
+            .filter(|(_, run)| OPENED.contains(&run.name))
+        {
+            let (Some(figure), Some(server)) = (found.get(run.name), at_work.contestants.get(run.contestant))
+            else {
+                continue;
+            };
+            for share in SHARES {
+                let rate = figure.per_second * f64::from(share) / 100.0;
+                let cases = &at_work.requests[index];
+                let mut came = open_loop(server.address(), cases, rate, self.long / 2, seed)?;
+                let answered = came.counted.total() as f64;
+                let latency_us = (came.counted.latency_us(0.5), came.counted.latency_us(0.99));
+                let of_it = Opened {
+                    per_second: rate,
+                    answered,
+                    given_up: came.given_up,
+                    latency_us,
+                };
+                opened.insert(format!("{} {share} %", run.name), of_it);
+            }
+        }
+        Ok(opened)
     }
+
+    /// Three times what the receiver can, for a while; nothing where it failed.
+    fn burst(
+        &self,
+        found: &BTreeMap<String, Figure>,
+        at_work: &mut AtWork,
+        seed: u64,
+    ) -> anyhow::Result<Option<Burst>> {
+        let run = RUNS.iter().enumerate().find(|(_, run)| run.name == BURST);
+        let (Some(figure), Some((index, run))) = (found.get(BURST), run) else {
+            return Ok(None);
+        };
+        let Some(server) = at_work.contestants.get_mut(run.contestant) else {
+            return Ok(None);
+        };
+        let before = server.counters()?.kept.0;
+        let rate = figure.per_second * 3.0;
+        let cases = &at_work.requests[index];
+        let to = server.address();
+        let mut burst = open::burst(to, cases, rate, BURST_LONG, figure.latency_us.1, seed)?;
+        let kept = server.counters()?.kept.0 - before;
+        burst.lost = burst.accepted.saturating_sub(kept);
+        Ok(Some(burst))
+    }
+}
+
+/// What runs while rounds are run.
+struct AtWork {
+    sqs: Server,
+    contestants: BTreeMap<&'static str, Contestant>,
+    requests: Vec<Rc<Vec<Case>>>,
 }
 
 /// What was not as the corpus says: answers, and where the receiver's own queue counts, what it holds.
@@ -354,10 +313,13 @@ fn wrong(run: &Run, counted: &Counted, kept: (u64, u64)) -> Option<String> {
     {
         return Some(format!("{}: answers {:?}", run.name, counted.by_fate));
     }
-    if !matches!(run.contestant, "mef" | "mef-quiet" | "mef-file") {
+    if !run.contestant.starts_with("mef") || run.contestant == "mef-sqs" {
         return None;
     }
-    let refused = run.spoiled != Spoiled::No;
+    let refused = matches!(
+        run.spoiled,
+        Spoiled::Signature | Spoiled::Header | Spoiled::Path | Spoiled::Large
+    );
     let must = match refused {
         true => (0, 0),
         false => (counted.of(Becomes::Event), counted.of(Becomes::DeadLetter)),
@@ -368,15 +330,6 @@ fn wrong(run: &Run, counted: &Counted, kept: (u64, u64)) -> Option<String> {
             run.name
         )
     })
-}
-
-/// What the bench and all it started have used of the processors, in nanoseconds.
-fn used(contestants: &BTreeMap<&'static str, Contestant>, sqs: &Server) -> anyhow::Result<u64> {
-    let contestants = contestants.values().map(Contestant::cpu);
-    [cpu_of(std::process::id()), sqs.cpu()]
-        .into_iter()
-        .chain(contestants)
-        .sum()
 }
 
 /// Numbers below `count` in an order that the seed gives (Fisher and Yates).
@@ -390,22 +343,4 @@ fn order(count: usize, seed: u64) -> Vec<usize> {
         numbers.swap(end, (state >> 33) as usize % (end + 1));
     }
     numbers
-}
-
-fn about(seed: u64) -> BTreeMap<&'static str, String> {
-    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
-    let processor = read("/proc/cpuinfo");
-    let processor = processor.lines().find_map(|line| line.strip_prefix("model name"));
-    BTreeMap::from([
-        ("seed", seed.to_string()),
-        (
-            "processor",
-            processor
-                .unwrap_or_default()
-                .trim_start_matches(['\t', ' ', ':'])
-                .to_owned(),
-        ),
-        ("kernel", read("/proc/sys/kernel/osrelease").trim().to_owned()),
-        ("load before", read("/proc/loadavg").trim().to_owned()),
-    ])
 }

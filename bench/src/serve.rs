@@ -4,11 +4,9 @@ use std::io::{BufRead as _, Write as _};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::atomic::Ordering;
 
 use anyhow::{Context as _, bail};
-use async_trait::async_trait;
 use axum::Router;
 use axum::http::{HeaderMap, StatusCode};
 use bytes::Bytes;
@@ -17,11 +15,14 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use mef_pipeline::load::load;
 use mef_pipeline::manifest::{Manifests, SourceText};
-use mef_queue::file::storage::{Disk, Lock, Storage, StorageFile};
+use mef_queue::file::storage::Disk;
 use mef_queue::file::{FileQueue, Options};
+use mef_queue::nats::owner::Owner;
+use mef_queue::nats::streams::Layout;
+use mef_queue::nats::{NatsQueue, connect as nats, provision};
 use mef_queue::sqs::connect::{Connection, Identity, Place};
 use mef_queue::sqs::{QueueUrls, SqsQueue};
-use mef_queue::{Delivery, Depth, Lane, Outgoing, Queue, QueueError, Receipt, SendError, Settings};
+use mef_queue::{Lane, Queue, Settings};
 use mef_receiver::{Admin, FixedClock, Limits, Receiver, Route, Table, serve};
 use ring::hmac;
 use stats_alloc::StatsAlloc;
@@ -29,18 +30,17 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
-use crate::corpus::{AT, key, sources};
+use crate::corpus::{AT, key};
+use crate::queues::{Counting, Nowhere, SYNCS};
+use crate::sources::sources;
 use crate::stub;
-
-/// How often the queue of files was made durable.
-static SYNCS: AtomicU64 = AtomicU64::new(0);
 
 /// Serves on a port of its own until stdin ends. Prints the port, then answers each line of stdin with its counters.
 pub(crate) fn run(
     contestant: &str,
     schema: &Path,
     rules: usize,
-    sqs: Option<&str>,
+    queue: Option<&str>,
     allocator: &'static StatsAlloc<std::alloc::System>,
 ) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -58,7 +58,7 @@ pub(crate) fn run(
         "axum" => drop(runtime.spawn(async { axum::serve(listener, bare_axum(None)).await })),
         "axum-hmac" => drop(runtime.spawn(async { axum::serve(listener, bare_axum(Some(key()))).await })),
         "sqs" => drop(runtime.spawn(stub::run(listener))),
-        "mef" | "mef-quiet" | "mef-file" | "mef-sqs" => {
+        "mef" | "mef-quiet" | "mef-file" | "mef-sqs" | "mef-nats" | "mef-nats-always" => {
             if contestant != "mef-quiet" {
                 tracing_subscriber::fmt()
                     .json()
@@ -66,12 +66,13 @@ pub(crate) fn run(
                     .with_writer(std::io::sink)
                     .init();
             }
-            let keeps = match (contestant, sqs) {
+            let keeps = match (contestant, queue) {
                 ("mef-file", _) => Keeps::Files(folder.path()),
                 ("mef-sqs", Some(url)) => Keeps::Sqs(url),
+                (_, Some(url)) => Keeps::JetStream(runtime.block_on(connected(url))?),
                 _ => Keeps::Nothing,
             };
-            let (receiver, its_queues) = receiver(schema, rules, keeps)?;
+            let (receiver, its_queues) = runtime.block_on(receiver(schema, rules, &keeps))?;
             if !matches!(keeps, Keeps::Sqs(_)) {
                 queues = its_queues;
             }
@@ -218,14 +219,25 @@ fn is_signed(key: &hmac::Key, headers: &HeaderMap, body: &[u8]) -> bool {
 type Queues = Vec<Arc<dyn Queue>>;
 
 /// What keeps the events.
-#[derive(Clone, Copy)]
 enum Keeps<'a> {
     Nothing,
     Files(&'a Path),
     Sqs(&'a str),
+    JetStream(nats::Connection),
 }
 
-fn receiver(schema: &Path, rules: usize, keeps: Keeps<'_>) -> anyhow::Result<(Arc<Receiver>, Queues)> {
+/// A connection to a server that listens.
+async fn connected(url: &str) -> anyhow::Result<nats::Connection> {
+    let server = nats::Server {
+        url: url.to_owned(),
+        credentials: None,
+        client_name: "bench".to_owned(),
+        inbox_prefix: None,
+    };
+    Ok(nats::connect(server).await?)
+}
+
+async fn receiver(schema: &Path, rules: usize, keeps: &Keeps<'_>) -> anyhow::Result<(Arc<Receiver>, Queues)> {
     let schema = serde_json::from_str(&std::fs::read_to_string(schema)?)?;
     let manifests = Manifests::read(&[SourceText {
         file: "bench.yaml".into(),
@@ -241,7 +253,7 @@ fn receiver(schema: &Path, rules: usize, keeps: Keeps<'_>) -> anyhow::Result<(Ar
             Keeps::Sqs(url) => {
                 let place = Place {
                     region: "eu-central-1".to_owned(),
-                    endpoint: Some(url.to_owned()),
+                    endpoint: Some((*url).to_owned()),
                 };
                 let urls = QueueUrls {
                     events: format!("{url}/111122223333/events"),
@@ -249,6 +261,20 @@ fn receiver(schema: &Path, rules: usize, keeps: Keeps<'_>) -> anyhow::Result<(Ar
                 };
                 let connection = Connection::new(&place, Identity::Environment);
                 Arc::new(SqsQueue::new(connection, urls, Settings::default()))
+            }
+            Keeps::JetStream(connection) => {
+                let name = source.id().replace('/', "-");
+                let layout = Layout::new("bench", &name, None);
+                let (owner, settings) = (Owner::new("bench", "bench", &name), Settings::default());
+                provision(
+                    connection.client(),
+                    &layout,
+                    &owner,
+                    &settings,
+                    Default::default(),
+                )
+                .await?;
+                Arc::new(NatsQueue::new(connection.clone(), layout, settings))
             }
             Keeps::Files(folder) => {
                 let options = Options {
@@ -270,115 +296,4 @@ fn receiver(schema: &Path, rules: usize, keeps: Keeps<'_>) -> anyhow::Result<(Ar
         Receiver::new(Table::new(routes)?, clock, Limits::default()),
         queues,
     ))
-}
-
-/// Takes everything, counts it and keeps nothing: what is measured is everything else.
-#[derive(Default)]
-struct Nowhere {
-    events: AtomicU64,
-    dead: AtomicU64,
-}
-
-impl Nowhere {
-    fn of(&self, lane: Lane) -> &AtomicU64 {
-        match lane {
-            Lane::Events => &self.events,
-            Lane::Dead => &self.dead,
-        }
-    }
-}
-
-#[async_trait]
-impl Queue for Nowhere {
-    async fn send(&self, lane: Lane, messages: Vec<Outgoing>) -> Vec<Result<Receipt, SendError>> {
-        self.of(lane).fetch_add(messages.len() as u64, Ordering::Relaxed);
-        let receipt = |_| {
-            Ok(Receipt {
-                message_id: String::new(),
-                duplicate: false,
-            })
-        };
-        messages.iter().map(receipt).collect()
-    }
-    async fn receive(&self, _: Lane, _: usize, _: Duration) -> Result<Vec<Delivery>, QueueError> {
-        Ok(Vec::new())
-    }
-    async fn scan(&self, _: Lane, _: Option<String>, _: usize) -> Result<Vec<Delivery>, QueueError> {
-        Ok(Vec::new())
-    }
-    async fn take(&self, _: Lane, _: &str, _: Duration) -> Result<Option<Delivery>, QueueError> {
-        Ok(None)
-    }
-    async fn delete(&self, _: Lane, _: &str) -> Result<(), QueueError> {
-        Ok(())
-    }
-    async fn change_visibility(&self, _: Lane, _: &str, _: Duration) -> Result<(), QueueError> {
-        Ok(())
-    }
-    async fn depth(&self, lane: Lane) -> Result<Depth, QueueError> {
-        Ok(Depth {
-            ready: self.of(lane).load(Ordering::Relaxed),
-            ..Depth::default()
-        })
-    }
-    fn max_message_bytes(&self) -> usize {
-        1 << 20
-    }
-}
-
-/// The disk, and how often it was asked to make data durable.
-struct Counting(Disk);
-
-impl Storage for Counting {
-    fn create_dir(&self, path: &Path) -> std::io::Result<()> {
-        self.0.create_dir(path)
-    }
-    fn exists(&self, path: &Path) -> bool {
-        self.0.exists(path)
-    }
-    fn list(&self, path: &Path) -> std::io::Result<Vec<String>> {
-        self.0.list(path)
-    }
-    fn create(&self, path: &Path) -> std::io::Result<Box<dyn StorageFile>> {
-        Ok(Box::new(Counted(self.0.create(path)?)))
-    }
-    fn open(&self, path: &Path) -> std::io::Result<Box<dyn StorageFile>> {
-        Ok(Box::new(Counted(self.0.open(path)?)))
-    }
-    fn open_read(&self, path: &Path) -> std::io::Result<Box<dyn StorageFile>> {
-        self.0.open_read(path)
-    }
-    fn rename(&self, from: &Path, to: &Path) -> std::io::Result<()> {
-        self.0.rename(from, to)
-    }
-    fn remove(&self, path: &Path) -> std::io::Result<()> {
-        self.0.remove(path)
-    }
-    fn sync_dir(&self, path: &Path) -> std::io::Result<()> {
-        self.0.sync_dir(path)
-    }
-    fn lock(&self, path: &Path) -> std::io::Result<Lock> {
-        self.0.lock(path)
-    }
-}
-
-struct Counted(Box<dyn StorageFile>);
-
-impl StorageFile for Counted {
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> std::io::Result<usize> {
-        self.0.read_at(offset, buffer)
-    }
-    fn write_at(&self, offset: u64, bytes: &[u8]) -> std::io::Result<()> {
-        self.0.write_at(offset, bytes)
-    }
-    fn sync_data(&self) -> std::io::Result<()> {
-        SYNCS.fetch_add(1, Ordering::Relaxed);
-        self.0.sync_data()
-    }
-    fn set_len(&self, length: u64) -> std::io::Result<()> {
-        self.0.set_len(length)
-    }
-    fn length(&self) -> std::io::Result<u64> {
-        self.0.length()
-    }
 }

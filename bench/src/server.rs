@@ -32,28 +32,36 @@ pub(crate) struct Counters {
 impl Server {
     /// Starts one, pinned to the first core.
     pub(crate) fn start(contestant: &str, schema: &Path, rules: usize) -> anyhow::Result<Self> {
-        Self::begin("0", contestant, schema, &["--rules", &rules.to_string()])
+        Self::start_with(contestant, schema, rules, &[])
+    }
+
+    /// The same, with more options.
+    pub(crate) fn start_with(
+        contestant: &str,
+        schema: &Path,
+        rules: usize,
+        options: &[&str],
+    ) -> anyhow::Result<Self> {
+        let rules = rules.to_string();
+        let options = [&["--rules", rules.as_str()], options].concat();
+        Self::begin(&["taskset", "-c", "0"], contestant, schema, &options)
     }
 
     /// Starts the SQS that takes everything, beside the load: what it costs is nobody's.
     pub(crate) fn sqs(schema: &Path) -> anyhow::Result<Self> {
-        Self::begin("1", "sqs", schema, &["--rules", "0"])
+        Self::begin(&["taskset", "-c", "1"], "sqs", schema, &["--rules", "0"])
     }
 
-    /// Starts the receiver whose queue is that SQS.
-    pub(crate) fn start_with_sqs(schema: &Path, rules: usize, sqs: SocketAddr) -> anyhow::Result<Self> {
-        let sqs = format!("http://{sqs}");
-        Self::begin(
-            "0",
-            "mef-sqs",
-            schema,
-            &["--rules", &rules.to_string(), "--sqs", &sqs],
-        )
-    }
-
-    fn begin(core: &str, contestant: &str, schema: &Path, options: &[&str]) -> anyhow::Result<Self> {
-        let mut child = Command::new("taskset")
-            .args(["-c", core])
+    /// Starts one under another program, as taskset or valgrind.
+    pub(crate) fn begin(
+        under: &[&str],
+        contestant: &str,
+        schema: &Path,
+        options: &[&str],
+    ) -> anyhow::Result<Self> {
+        let (program, arguments) = under.split_first().context("a program")?;
+        let mut child = Command::new(program)
+            .args(arguments)
             .arg(std::env::current_exe()?)
             .args(["serve", contestant, "--schema"])
             .arg(schema)
@@ -63,7 +71,7 @@ impl Server {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .context("taskset does not run (util-linux has it)")?;
+            .with_context(|| format!("{program} does not run (taskset is of util-linux)"))?;
         let stdin = child.stdin.take();
         let mut stdout = BufReader::new(child.stdout.take().context("no stdout")?);
         let mut line = String::new();
@@ -78,6 +86,14 @@ impl Server {
             stdout,
             address: ([127, 0, 0, 1], port).into(),
         })
+    }
+
+    /// Lets it end by itself.
+    pub(crate) fn end(mut self) -> anyhow::Result<()> {
+        drop(self.stdin.take());
+        let status = self.child.wait()?;
+        anyhow::ensure!(status.success(), "a server ended with {status}");
+        Ok(())
     }
 
     /// Asks it for its counters.

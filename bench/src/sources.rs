@@ -1,0 +1,70 @@
+//! The sources of the receiver under test, as a user would write them.
+
+use serde_json::{Value, json};
+
+use crate::corpus::{SECRET, pointer};
+
+/// The file a user would write for these requests: Zoom's with one schema, GitHub's with a rule per event, each also with a
+/// transform of three lines.
+pub(crate) fn sources(schema: &Value, rules: usize) -> String {
+    let transform = "del(.sender)\n.seen_by = \"bench\"\n.kind = .action\n";
+    let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "bench"},
+        "stringData": {"secret": String::from_utf8_lossy(SECRET)}});
+    let alternatives = schema["oneOf"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let github_rules: Vec<Value> = alternatives.iter().take(rules).filter_map(rule).collect();
+    let config_map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "github"},
+        "data": {"schema.json": schema.to_string()}});
+    let mut documents = vec![secret, config_map];
+    for (name, transform) in [("", None), ("-transform", Some(transform))] {
+        let mut zoom = source(
+            &format!("zoom{name}"),
+            "zoom",
+            &json!([{"inline": zoom_schema().to_string()}]),
+        );
+        let mut github = source(&format!("github{name}"), "github", &json!(github_rules));
+        if let Some(transform) = transform {
+            zoom["spec"]["transform"] = json!(transform);
+            github["spec"]["transform"] = json!(transform);
+        }
+        documents.extend([zoom, github]);
+    }
+    // JSON is YAML.
+    documents
+        .iter()
+        .map(Value::to_string)
+        .collect::<Vec<_>>()
+        .join("\n---\n")
+}
+
+/// What takes events like Zoom's.
+pub(crate) fn zoom_schema() -> Value {
+    json!({
+        "type": "object", "required": ["event", "payload"],
+        "properties": {
+            "event": {"type": "string", "minLength": 1},
+            "payload": {"type": "object", "required": ["object"], "properties": {"object": {
+                "type": "object", "required": ["id", "email"],
+                "properties": {"id": {"type": "string"}, "email": {"type": "string"}, "type": {"enum": [1, 2]}},
+            }}},
+        },
+    })
+}
+
+fn source(name: &str, provider: &str, schemas: &Value) -> Value {
+    json!({
+        "apiVersion": "events.mozdef.io/v1alpha1", "kind": "EventSource", "metadata": {"name": name},
+        "spec": {
+            "webhook": {"provider": provider, "secrets": [{"secretRef": {"name": "bench", "key": "secret"}}]},
+            "schemas": schemas,
+            "schemaFallback": "DeadLetter",
+        },
+    })
+}
+
+fn rule(alternative: &Value) -> Option<Value> {
+    let (event, pointer) = pointer(alternative)?;
+    Some(json!({
+        "match": {"from": "header:x-github-event", "equals": event},
+        "configMapRef": {"name": "github", "key": "schema.json", "pointer": pointer},
+    }))
+}
