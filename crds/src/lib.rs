@@ -43,7 +43,7 @@ pub use replay::{
 };
 pub use runtime::{
     Autoscaling, ClusterQueue, ClusterRuntime, DeletionPolicy, GatewayRef, NatsQueue, Quantities, Resources,
-    Route, RouteTls, Runtime, Scheduling, SecretName, TaintEffect, Toleration, TolerationOperator,
+    Route, RouteTls, Runtime, Scheduling, SecretName, SqsQueues, TaintEffect, Toleration, TolerationOperator,
 };
 pub use schema::{Equals, MatchRule, SchemaFallback, SchemaMode, SchemaRule};
 pub use source::{

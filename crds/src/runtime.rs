@@ -1,4 +1,5 @@
-//! Where a source runs. In AWS: `aws.rs`. In a cluster: a Deployment of its own behind a Service, and a JetStream queue.
+//! Where a source runs. In AWS: `aws.rs`. In a cluster: a Deployment of its own behind a Service, and a queue: JetStream, or
+//! SQS queues that somebody else made.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +27,8 @@ pub struct Runtime {
 /// A receiver in this cluster. It holds this source's secrets and nothing else: no other source's, no access to the API.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[x_kube(
-    validation = Rule::new("!has(self.replicas) || !has(self.autoscaling)").message("replicas and autoscaling exclude each other: the autoscaler decides how many run")
+    validation = Rule::new("!has(self.replicas) || !has(self.autoscaling)").message("replicas and autoscaling exclude each other: the autoscaler decides how many run"),
+    validation = Rule::new("!has(self.queue.sqs) || has(self.serviceAccountName)").message("queue.sqs needs serviceAccountName: a service account of yours whose annotation eks.amazonaws.com/role-arn names the role that may send to both queues")
 )]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ClusterRuntime {
@@ -46,7 +48,9 @@ pub struct ClusterRuntime {
     /// Which nodes take the pods.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scheduling: Option<Scheduling>,
-    /// The service account of the pods, in the source's namespace. Its token is not mounted. Default: `default`.
+    /// The service account of the pods, in the source's namespace. Its token for the Kubernetes API is never mounted. With
+    /// `queue.sqs` it is needed: its annotation `eks.amazonaws.com/role-arn` names the role the pods take, and a token for AWS
+    /// alone is mounted. You make and annotate it. Default: `default`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub service_account_name: Option<String>,
@@ -219,12 +223,48 @@ pub enum TaintEffect {
     NoExecute,
 }
 
-/// What keeps the events. Exactly one is set.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// What keeps the events. Exactly one is set, and which cannot change.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(
+    validation = Rule::new("has(self.nats) != has(self.sqs)").message("exactly one of nats, sqs must be set")
+)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ClusterQueue {
     /// Two JetStream streams that the operator makes.
-    pub nats: NatsQueue,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nats: Option<NatsQueue>,
+    /// Two standard SQS queues that are there already. The operator makes, changes and deletes none of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sqs: Option<SqsQueues>,
+}
+
+/// Two standard SQS queues of one account and region, made by somebody else: encryption, retention and redrive are set there.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(
+    validation = Rule::new("!self.queueUrl.endsWith('.fifo') && !self.deadLetterQueueUrl.endsWith('.fifo')").message("queueUrl and deadLetterQueueUrl must be standard queues: a FIFO queue drops repeated ids for five minutes alone, and senders retry for hours"),
+    validation = Rule::new("self.queueUrl != self.deadLetterQueueUrl").message("queueUrl and deadLetterQueueUrl must be two queues: the SIEM would read dead letters as events"),
+    validation = Rule::new("self.queueUrl.split('/')[2] == self.deadLetterQueueUrl.split('/')[2] && self.queueUrl.split('/')[3] == self.deadLetterQueueUrl.split('/')[3]").message("queueUrl and deadLetterQueueUrl must be of one region and one account")
+)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SqsQueues {
+    /// The queue the SIEM pulls from, by its URL as SQS tells it:
+    /// `https://sqs.eu-central-1.amazonaws.com/111122223333/zoom`. It names the region and the account. It cannot change.
+    #[schemars(
+        length(min = 40, max = 256),
+        regex(
+            pattern = r"^https://sqs\.[a-z]{2}(-[a-z]+)+-[0-9]+\.amazonaws\.(com|com\.cn|eu)/[0-9]{12}/[A-Za-z0-9_-]{1,80}(\.fifo)?$"
+        )
+    )]
+    pub queue_url: String,
+    /// The queue of the dead letters, in the same account and region; its retention is best 14 days, and it has no redrive
+    /// policy of its own. Another one than `queueUrl`. It cannot change.
+    #[schemars(
+        length(min = 40, max = 256),
+        regex(
+            pattern = r"^https://sqs\.[a-z]{2}(-[a-z]+)+-[0-9]+\.amazonaws\.(com|com\.cn|eu)/[0-9]{12}/[A-Za-z0-9_-]{1,80}(\.fifo)?$"
+        )
+    )]
+    pub dead_letter_queue_url: String,
 }
 
 /// JetStream.
@@ -253,7 +293,8 @@ pub struct SecretName {
     pub name: String,
 }
 
-/// What becomes of the queue when the source is deleted.
+/// What becomes of the queue when the source is deleted. Queues of `runtime.cluster.queue.sqs` are not the source's and always
+/// stay as they are: `Delete` and `Retain` then are the same, and only `Drain` waits until they are empty.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum DeletionPolicy {
     /// The source keeps serving until its queue and dead letters are empty, then everything goes. Messages nobody has read

@@ -20,6 +20,7 @@ pub mod record;
 pub mod refusal;
 pub mod requests;
 pub(crate) mod rules;
+pub mod site;
 pub mod stack;
 pub mod template;
 pub mod token;

@@ -248,6 +248,16 @@ impl Config {
         Ok(config)
     }
 
+    /// The port AWS is asked on.
+    #[must_use]
+    pub fn aws_port(&self) -> u16 {
+        let endpoint = self.aws_endpoint.as_deref();
+        let uri = endpoint.and_then(|endpoint| endpoint.parse::<http::Uri>().ok());
+        let is_plain = endpoint.is_some_and(|endpoint| endpoint.starts_with("http:"));
+        uri.and_then(|uri| uri.port_u16())
+            .unwrap_or(if is_plain { 80 } else { 443 })
+    }
+
     fn check(&self) -> Result<(), String> {
         if self.receiver.image.trim().is_empty() {
             return Err("receiver.image is empty; name the receiver's image with its tag".to_owned());
@@ -364,7 +374,10 @@ mod tests {
             let error = error.to_string();
             assert!(error.contains(said) && !error.contains("hunter2"), "{error}");
         }
+        let config = read("receiver: {image: a}\nawsEndpoint: 'http://127.0.0.1:4566'").unwrap();
+        assert_eq!(config.aws_port(), 4566);
         let config = read("receiver: {image: a}\ntraces: {endpoint: 'https://c/otlp'}").unwrap();
+        assert_eq!(config.aws_port(), 443);
         assert_eq!(config.traces.unwrap().port(), 443);
     }
 }

@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 use crate::aws::clients::Clients as Aws;
 use crate::aws::edge::{Client as AwsClient, NoTls};
 use crate::aws::known::Known;
-use crate::aws::place::Place;
+use crate::aws::site::Site;
 use crate::backoff::BackOff;
 use crate::config::{Config, NatsCluster};
 use crate::events::Announcer;
@@ -79,21 +79,21 @@ impl Context {
     ///
     /// # Errors
     /// When TLS cannot be set up.
-    pub async fn aws_client(&self, place: &Place<'_>) -> Result<Arc<AwsClient>, NoTls> {
-        self.aws.client(&self.config, place).await
+    pub async fn aws_client(&self, site: &Site<'_>) -> Result<Arc<AwsClient>, NoTls> {
+        self.aws.client(&self.config, site).await
     }
 
     /// Waits until AWS may be asked again.
-    pub async fn wait_for_budget(&self, place: &Place<'_>) {
-        let wait = self.aws.take(place, self.now()).await;
+    pub async fn wait_for_budget(&self, site: &Site<'_>) {
+        let wait = self.aws.take(site, self.now()).await;
         if !wait.is_zero() {
             tokio::time::sleep(wait).await;
         }
     }
 
     /// AWS says that it is asked too often.
-    pub async fn slow_down(&self, place: &Place<'_>) {
-        self.aws.slow_down(place, self.now()).await;
+    pub async fn slow_down(&self, site: &Site<'_>) {
+        self.aws.slow_down(site, self.now()).await;
     }
 
     /// What is known of the queues of a source in AWS. A restart forgets it, which costs one sample.

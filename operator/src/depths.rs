@@ -1,5 +1,5 @@
-//! Looks at the depths of all queues in turn, and writes those that changed. It asks NATS alone; the API server hears of it
-//! only when a number is another.
+//! Looks at the depths of all queues in turn, and writes those that changed. It asks NATS and SQS; the API server hears of
+//! it only when a number is another.
 //!
 //! Nobody else hears of it when a stream is deleted or a NATS server comes back, so what is seen here calls a look.
 
@@ -16,8 +16,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::context::Context;
 use crate::source::apply::write_depths;
+use crate::source::queues::Way;
 use crate::source::streams::Depths;
-use crate::source::{status, streams, validate};
+use crate::source::{status, validate};
 
 /// Queues looked at at once.
 const AT_ONCE: usize = 16;
@@ -56,16 +57,12 @@ async fn one(context: Arc<Context>, object: Arc<EventSource>, mut calls: Calls) 
     let Ok(place) = validate::place(&object, &context.config) else {
         return;
     };
-    let cluster = &place.runtime.queue.nats.cluster;
-    let Ok(connection) = context.connection(cluster, place.nats).await else {
+    let Ok(way) = Way::to(&object, &context, &place).await else {
         return;
     };
-    let depths = streams::measure(&connection, &object, &context.cluster).await;
-    if let Ok(depths) = &depths {
-        context.metrics.depths(&crate::source::id(&object), depths);
-    }
+    let depths = way.measure(&object, &context).await;
     if let Some(before) = &object.status
-        && calls_for_a_look(before, connection.is_up(), &depths)
+        && calls_for_a_look(before, way.is_up(), &depths)
     {
         // A full channel has enough to do; the next round calls again where it is still needed.
         let _ = calls.try_send(ObjectRef::from_obj(&*object));

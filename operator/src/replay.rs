@@ -9,7 +9,7 @@ pub(crate) mod metrics;
 mod options;
 mod preview;
 mod runs;
-mod sqs;
+pub(crate) mod sqs;
 mod status;
 mod subject;
 mod watch;

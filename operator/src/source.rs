@@ -14,6 +14,8 @@ pub mod foresee;
 pub mod kinds;
 mod leave;
 mod look;
+pub mod kept;
+pub mod queues;
 pub mod rollout;
 mod stack;
 pub mod status;

@@ -63,6 +63,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
   resources: [secrets]
   verbs: [get]
 - apiGroups: [""]
+  # By name, never listed: which role of AWS the pods of a source with queue.sqs take.
+  resources: [serviceaccounts]
+  verbs: [get]
+- apiGroups: [""]
   resources: [pods]
   verbs: [list]
 - apiGroups: [""]

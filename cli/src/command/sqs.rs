@@ -162,10 +162,19 @@ impl SqsArg {
     }
 }
 
-/// The queues that a source's status names.
+/// The queues that a source names, or its status.
 fn of(object: &EventSource) -> Outcome<Urls> {
     let name = object.metadata.name.as_deref().unwrap_or_default();
     let status = object.status.clone().unwrap_or_default();
+    let runtime = object.spec.runtime.as_ref();
+    let cluster = runtime.and_then(|runtime| runtime.cluster.as_ref());
+    if let Some(queues) = cluster.and_then(|cluster| cluster.queue.sqs.as_ref()) {
+        return Ok(Urls {
+            events: Some(queues.queue_url.clone()),
+            dead: Some(queues.dead_letter_queue_url.clone()),
+            region: None,
+        });
+    }
     let Some(aws) = status.aws else {
         return Err(Failure::Wrong(format!(
             "the source {name:?} has no queue in SQS; this looks into SQS and into the folder of `mef dev`. Streams of \

@@ -18,7 +18,7 @@ use tokio::sync::Mutex;
 
 use super::budget::Budget;
 use super::edge::{Client, Http, Identity, NoTls};
-use super::place::Place;
+use super::site::Site;
 use crate::config::Config;
 
 /// Characters of a session's name that AWS takes.
@@ -31,8 +31,8 @@ pub struct Clients {
     budgets: Mutex<HashMap<(String, String), Budget>>,
 }
 
-fn key(place: &Place<'_>) -> (String, String) {
-    (place.runtime.account.clone(), place.runtime.region.clone())
+fn key(site: &Site<'_>) -> (String, String) {
+    (site.name.to_owned(), site.region.to_owned())
 }
 
 impl Clients {
@@ -40,41 +40,41 @@ impl Clients {
     ///
     /// # Errors
     /// When TLS cannot be set up.
-    pub async fn client(&self, config: &Config, place: &Place<'_>) -> Result<Arc<Client>, NoTls> {
+    pub async fn client(&self, config: &Config, site: &Site<'_>) -> Result<Arc<Client>, NoTls> {
         let mut clients = self.clients.lock().await;
-        if let Some(client) = clients.get(&key(place)) {
+        if let Some(client) = clients.get(&key(site)) {
             return Ok(client.clone());
         }
         let http = Http::new(config.aws_endpoint.clone())?;
-        let region = place.runtime.region.clone();
-        let mut session = format!("mef-{}", place.cluster);
+        let region = site.region.to_owned();
+        let mut session = format!("mef-{}", site.cluster);
         session.truncate(SESSION);
         let identity = Identity {
             base: own_credentials(&region),
-            role_arn: place.account.role_arn.clone(),
-            external_id: place.account.external_id.clone(),
+            role_arn: site.account.role_arn.clone(),
+            external_id: site.account.external_id.clone(),
             session,
         };
-        let suffix = super::wanted::url_suffix(&place.account.partition);
+        let suffix = super::wanted::url_suffix(&site.account.partition);
         let client = Client::new(http, identity, region, suffix);
-        clients.insert(key(place), client.clone());
+        clients.insert(key(site), client.clone());
         Ok(client)
     }
 
     /// Takes one call from the budget, and says how long to wait before it.
-    pub async fn take(&self, place: &Place<'_>, now: Timestamp) -> Duration {
+    pub async fn take(&self, site: &Site<'_>, now: Timestamp) -> Duration {
         let mut budgets = self.budgets.lock().await;
         budgets
-            .entry(key(place))
+            .entry(key(site))
             .or_insert_with(|| Budget::new(now))
             .take(now)
     }
 
     /// AWS says that it is asked too often.
-    pub async fn slow_down(&self, place: &Place<'_>, now: Timestamp) {
+    pub async fn slow_down(&self, site: &Site<'_>, now: Timestamp) {
         let mut budgets = self.budgets.lock().await;
         budgets
-            .entry(key(place))
+            .entry(key(site))
             .or_insert_with(|| Budget::new(now))
             .slow_down(now);
     }

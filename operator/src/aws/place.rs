@@ -12,6 +12,7 @@ use ring::digest::{SHA256, digest};
 use super::decide::Hashes;
 use super::names::{Names, hex};
 use super::requests::Document;
+use super::site::Site;
 use super::stack::{Owner, tag};
 use super::template::{VERSION, template};
 use super::wanted::{
@@ -24,8 +25,8 @@ use crate::config::{AwsAccount, Config};
 const THROTTLE: Throttle = Throttle { rate: 50, burst: 100 };
 /// How often an event may be received, where the source says nothing.
 const RECEIVES: u16 = 10;
-/// The tag of every resource.
-const SOURCE_TAG: &str = "events.mozdef.io/source";
+/// The tag of every resource, and of queues somebody else made for a source: whose they are, as `namespace/name`.
+pub const SOURCE_TAG: &str = "events.mozdef.io/source";
 
 /// Where a source runs.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +37,10 @@ pub struct Place<'a> {
     pub account: &'a AwsAccount,
     /// The bucket of its region.
     pub bucket: &'a str,
+    /// The role CloudFormation uses.
+    pub service_role: &'a str,
+    /// The policy that bounds the function's role.
+    pub boundary: &'a str,
     /// The cluster, as the operator is told.
     pub cluster: &'a str,
 }
@@ -97,15 +102,43 @@ fn find<'a>(object: &EventSource, runtime: &'a AwsRuntime, config: &'a Config) -
             "take another name, or leave it out",
         );
     }
+    let parts = (
+        account.service_role_arn.as_deref(),
+        account.permissions_boundary.as_deref(),
+        region.artefact_bucket.as_deref(),
+    );
+    let (Some(service_role), Some(boundary), Some(bucket)) = parts else {
+        return unknown(
+            "spec.runtime.aws.account",
+            format!(
+                "the account {name:?} is set up in {:?} for looking at queues alone",
+                runtime.region
+            ),
+            "serviceRoleArn, permissionsBoundary and the region's artefactBucket are added to the account in the chart's values",
+        );
+    };
     Ok(Place {
         runtime,
         account,
-        bucket: &region.artefact_bucket,
+        bucket,
+        service_role,
+        boundary,
         cluster: config.cluster_id.as_deref().unwrap_or_default(),
     })
 }
 
 impl Place<'_> {
+    /// The account and the region, for whoever asks AWS.
+    #[must_use]
+    pub fn site(&self) -> Site<'_> {
+        Site {
+            name: &self.runtime.account,
+            account: self.account,
+            region: &self.runtime.region,
+            cluster: self.cluster,
+        }
+    }
+
     /// Names of the source's things.
     #[must_use]
     pub fn names(&self, object: &EventSource) -> Names {
@@ -147,7 +180,7 @@ impl Place<'_> {
                 account: self.account.account_id.clone(),
                 region: runtime.region.clone(),
                 partition: self.account.partition.clone(),
-                permissions_boundary: self.account.permissions_boundary.clone(),
+                permissions_boundary: self.boundary.to_owned(),
             },
             front: Front {
                 api: match runtime.api.unwrap_or_default() {
@@ -242,4 +275,49 @@ fn document(wanted: &Wanted, owner: &Owner) -> Result<(Document, String), serde_
     let hash = hex(digest(&SHA256, whole.as_bytes()).as_ref())[..12].to_owned();
     tags.insert(tag::HASH.to_owned(), hash.clone());
     Ok((Document { text, tags }, hash))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn no_source_runs_in_an_account_whose_queues_are_only_looked_at() {
+        let object: EventSource = serde_json::from_value(json!({
+            "apiVersion": "events.mozdef.io/v1alpha1", "kind": "EventSource",
+            "metadata": {"name": "mole", "namespace": "garden"},
+            "spec": {"webhook": {"provider": "okta"},
+                "runtime": {"aws": {"account": "main", "region": "eu-central-1"}}},
+        }))
+        .unwrap();
+        let whole = json!({"accountId": "111122223333",
+            "serviceRoleArn": "arn:aws:iam::111122223333:role/x",
+            "permissionsBoundary": "arn:aws:iam::111122223333:policy/x",
+            "regions": {"eu-central-1": {"artefactBucket": "b"}}});
+        let config = |account: &serde_json::Value| -> Config {
+            let config =
+                json!({"receiver": {"image": "x"}, "clusterId": "tests", "awsAccounts": {"main": account}});
+            serde_json::from_value(config).unwrap()
+        };
+        assert!(place(&object, &config(&whole)).unwrap().is_ok());
+        for part in [
+            "/serviceRoleArn",
+            "/permissionsBoundary",
+            "/regions/eu-central-1/artefactBucket",
+        ] {
+            let mut account = whole.clone();
+            let (parent, key) = part.rsplit_once('/').unwrap();
+            let parent = account.pointer_mut(parent).unwrap();
+            parent.as_object_mut().unwrap().remove(key);
+            let problem = place(&object, &config(&account)).unwrap().unwrap_err();
+            let said = format!("{}: {}", problem.field, problem.message);
+            assert_eq!(
+                said,
+                "spec.runtime.aws.account: the account \"main\" is set up in \"eu-central-1\" for looking at queues alone"
+            );
+            assert_eq!(problem.reason, "UnknownAccount");
+        }
+    }
 }

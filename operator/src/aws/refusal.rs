@@ -16,7 +16,7 @@ pub struct Refusal {
 /// How a call is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
-    /// There is no such stack.
+    /// There is no such stack, or queue.
     NotThere,
     /// It is as it is asked to be.
     NoUpdates,
@@ -127,7 +127,9 @@ pub fn sort(code: &str, sentence: &str) -> Kind {
         | "IncompleteSignature"
         | "InvalidAccessKeyId"
         | "NoCredentials" => Kind::Credentials,
-        "StackNotFoundException" => Kind::NotThere,
+        "StackNotFoundException" | "AWS.SimpleQueueService.NonExistentQueue" | "QueueDoesNotExist" => {
+            Kind::NotThere
+        }
         "ValidationError" | "ValidationException" => {
             if says("does not exist") {
                 Kind::NotThere

@@ -19,10 +19,12 @@ pub struct AwsAccount {
     /// What the role's trust asks for besides, so that nobody else's word is enough.
     #[serde(default)]
     pub external_id: Option<String>,
-    /// The role CloudFormation uses.
-    pub service_role_arn: String,
-    /// The policy that bounds the roles of functions.
-    pub permissions_boundary: String,
+    /// The role CloudFormation uses. Absent: no source runs there, and queues of sources in the cluster are looked at.
+    #[serde(default)]
+    pub service_role_arn: Option<String>,
+    /// The policy that bounds the roles of functions. Absent: as above.
+    #[serde(default)]
+    pub permissions_boundary: Option<String>,
     /// The regions sources may use.
     pub regions: BTreeMap<String, AwsRegion>,
     /// What names of queues that sources choose must start with. Empty: they may choose none.
@@ -37,8 +39,9 @@ pub struct AwsAccount {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AwsRegion {
-    /// The bucket for the packages of functions; it stands in the region.
-    pub artefact_bucket: String,
+    /// The bucket for the packages of functions; it stands in the region. Absent: no source runs there.
+    #[serde(default)]
+    pub artefact_bucket: Option<String>,
 }
 
 fn aws() -> String {
@@ -66,9 +69,9 @@ impl AwsAccount {
             ));
         }
         let arns = [
-            ("serviceRoleArn", Some(&self.service_role_arn)),
+            ("serviceRoleArn", self.service_role_arn.as_ref()),
             ("roleArn", self.role_arn.as_ref()),
-            ("permissionsBoundary", Some(&self.permissions_boundary)),
+            ("permissionsBoundary", self.permissions_boundary.as_ref()),
         ];
         for (key, arn) in arns {
             let start = format!("arn:{partition}:iam::{id}:");

@@ -30,15 +30,26 @@ pub(super) async fn queue(
     context: &Context,
 ) -> Result<Arc<dyn Queue>, Why> {
     let client = context
-        .aws_client(place)
+        .aws_client(&place.site())
         .await
         .map_err(|error| (Reason::QueueUnavailable, error.to_string()))?;
-    context.wait_for_budget(place).await;
+    context.wait_for_budget(&place.site()).await;
     let stack = stack(source, place, &client, context.now()).await?;
     let urls = urls(source, place, stack)?; // pure
+    Ok(over(source, context, &place.runtime.region, client, urls))
+}
+
+/// Two queues of a region, with the credentials of a client.
+pub(crate) fn over(
+    source: &EventSource,
+    context: &Context,
+    region: &str,
+    client: Arc<Client>,
+    urls: QueueUrls,
+) -> Arc<dyn Queue> {
     let connection = Connection::new(
         &SqsPlace {
-            region: place.runtime.region.clone(),
+            region: region.to_owned(),
             endpoint: context.config.aws_endpoint.clone(),
         },
         Identity::Given(SharedCredentialsProvider::new(OfAccount(client))),
@@ -48,7 +59,7 @@ pub(super) async fn queue(
         ..ScanSettings::default()
     };
     let settings = streams::settings(source);
-    Ok(Arc::new(SqsQueue::with_scans(connection, urls, settings, scans)))
+    Arc::new(SqsQueue::with_scans(connection, urls, settings, scans))
 }
 
 /// The source's stack as AWS has it now.
@@ -107,7 +118,7 @@ fn urls(source: &EventSource, place: &Place<'_>, stack: Option<Stack>) -> Result
 }
 
 /// What AWS refuses, in the words of a status.
-fn refused(refusal: Refusal) -> Why {
+pub(crate) fn refused(refusal: Refusal) -> Why {
     let reason = match refusal.kind {
         Kind::Credentials => Reason::CredentialsInvalid,
         Kind::Denied => Reason::AccessDenied,

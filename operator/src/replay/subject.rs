@@ -8,13 +8,13 @@ use mef_crds::{EventReplay, EventSource, Reason};
 use mef_pipeline::diagnostics::Problem;
 use mef_pipeline::source::Source;
 use mef_queue::Queue;
-use mef_queue::nats::NatsQueue;
 use mef_replay::Subject;
 
 use super::sqs;
 use crate::aws;
 use crate::context::Context;
-use crate::source::{fetch, streams, validate};
+use crate::source::queues::Way;
+use crate::source::{fetch, validate};
 
 /// How long the samples of the source may take.
 const SAMPLES_WITHIN: Duration = Duration::from_secs(10);
@@ -76,16 +76,8 @@ async fn queue(source: &EventSource, context: &Context) -> Result<Arc<dyn Queue>
         return sqs::queue(source, &place.map_err(told)?, context).await;
     }
     let place = validate::place(source, &context.config).map_err(told)?;
-    let unavailable = |why: String| (Reason::QueueUnavailable, why);
-    let connection = context
-        .connection(&place.runtime.queue.nats.cluster, place.nats)
+    let way = Way::to(source, context, &place)
         .await
-        .map_err(|error| unavailable(error.to_string()))?;
-    if !connection.is_up() {
-        return Err(unavailable(
-            "there is no connection to the NATS server; it is being tried again".to_owned(),
-        ));
-    }
-    let queue = NatsQueue::new(connection, streams::layout(source), streams::settings(source));
-    Ok(Arc::new(queue.of(streams::owner(source, &context.cluster))))
+        .map_err(|why| (Reason::QueueUnavailable, why))?;
+    way.queue(source, context).await
 }

@@ -2,6 +2,9 @@
 //!
 //! `Delete`: it serves until nothing is left in queue and dead letters. Then ingress stops, and the queue is looked at once
 //! more: what arrived meanwhile blocks again. Only then it goes. `Drain`: ingress stops first. `Retain`: the streams stay.
+//!
+//! A queue that somebody else made stays in any case, with what is in it: nothing can be lost, so `Delete` waits for nothing.
+//! `Drain` waits until it is read, for whoever wants to be told; a replay needs the source.
 
 use mef_crds::{DeletionPolicy, Reason};
 
@@ -10,6 +13,8 @@ use mef_crds::{DeletionPolicy, Reason};
 pub struct Leaving {
     /// `spec.deletionPolicy`, as it is now.
     pub policy: DeletionPolicy,
+    /// Whether the queue is somebody else's and stays as it is.
+    pub queue_stays: bool,
     /// The annotation that ends it although messages remain.
     pub forced: bool,
     /// Whether the API server itself takes the children (foreground deletion, or the namespace goes): making them again
@@ -42,7 +47,11 @@ pub enum Step {
 #[must_use]
 pub fn step(leaving: &Leaving) -> Step {
     let stopped = leaving.ingress == 0 && leaving.pods == 0;
-    let stop_first = leaving.forced || leaving.children_go || leaving.policy != DeletionPolicy::Delete;
+    let nothing_goes = leaving.queue_stays && leaving.policy == DeletionPolicy::Delete;
+    let stop_first = leaving.forced
+        || leaving.children_go
+        || leaving.policy != DeletionPolicy::Delete
+        || leaving.queue_stays;
     if !stopped {
         if !stop_first {
             match &leaving.messages {
@@ -60,14 +69,19 @@ pub fn step(leaving: &Leaving) -> Step {
             )
         };
     }
-    if leaving.policy == DeletionPolicy::Retain {
+    if leaving.policy == DeletionPolicy::Retain || nothing_goes {
         return Step::LetGo;
     }
+    let end = match leaving.queue_stays {
+        true => Step::LetGo,
+        false => Step::RemoveQueue,
+    };
     match &leaving.messages {
-        _ if leaving.forced => Step::RemoveQueue,
-        Ok(0) => Step::RemoveQueue,
+        _ if leaving.forced => end,
+        Ok(0) => end,
         // Something arrived between the last look and the stop.
         Ok(count) if !stop_first => Step::Serve(Reason::DeletionBlocked, blocked(*count, true)),
+        Ok(count) if leaving.queue_stays => Step::Wait(Reason::DeletionBlocked, awaited(*count)),
         Ok(count) => Step::Wait(Reason::DeletionBlocked, blocked(*count, false)),
         Err(why) => Step::Wait(Reason::DeletionBlocked, unreadable(why)),
     }
@@ -86,6 +100,13 @@ fn blocked(count: u64, serves: bool) -> String {
     )
 }
 
+fn awaited(count: u64) -> String {
+    format!(
+        "{count} messages are in the queue and the dead letters; nothing new is taken, and spec.deletionPolicy: Drain waits until \
+         they are read. The queues stay in any case: to wait no longer set spec.deletionPolicy: Retain"
+    )
+}
+
 fn unreadable(why: &str) -> String {
     format!(
         "it cannot be known whether messages remain ({why}); to let them stay where they are set spec.deletionPolicy: Retain"
@@ -99,6 +120,7 @@ mod tests {
     fn leaving(policy: DeletionPolicy, messages: u64, ingress: usize, pods: usize) -> Leaving {
         Leaving {
             policy,
+            queue_stays: false,
             forced: false,
             children_go: false,
             messages: Ok(messages),
@@ -164,6 +186,30 @@ mod tests {
             check(&leaving, "remove");
             leaving.messages = Err("away".to_owned());
             check(&leaving, "remove");
+        }
+    }
+
+    #[test]
+    fn a_queue_of_somebody_else_stays_and_only_drain_waits_for_it() {
+        for policy in [
+            DeletionPolicy::Delete,
+            DeletionPolicy::Retain,
+            DeletionPolicy::Drain,
+        ] {
+            let mut leaving = leaving(policy, 3, 2, 2);
+            leaving.queue_stays = true;
+            check(&leaving, "stop");
+            (leaving.ingress, leaving.pods) = (0, 1);
+            check(&leaving, "wait Deleting");
+            leaving.pods = 0;
+            let waits = policy == DeletionPolicy::Drain;
+            check(&leaving, if waits { "wait DeletionBlocked" } else { "let go" });
+            leaving.messages = Err("away".to_owned());
+            check(&leaving, if waits { "wait DeletionBlocked" } else { "let go" });
+            leaving.messages = Ok(0);
+            check(&leaving, "let go");
+            (leaving.messages, leaving.forced) = (Ok(3), true);
+            check(&leaving, "let go");
         }
     }
 

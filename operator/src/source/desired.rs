@@ -23,7 +23,8 @@ use kube::api::DynamicObject;
 use mef_crds::{ClusterRuntime, EventSource};
 use mef_pipeline::definition::Definition;
 
-use crate::config::{Config, NatsCluster};
+use super::kept::{Identity, Kept};
+use crate::config::Config;
 pub use config_map::{Encoded, NotEncoded, Text};
 pub use names::{MANAGED_BY, Names, SOURCE_LABEL};
 pub use revision::{decode, digest_of, revision_number};
@@ -48,8 +49,10 @@ pub struct Wanted<'a> {
     pub encoded: &'a Encoded,
     /// The number of its revision: one more than that of the newest one, or that of the one that holds it already.
     pub revision: i64,
-    /// The NATS cluster.
-    pub nats: &'a NatsCluster,
+    /// What keeps its events.
+    pub kept: Kept<'a>,
+    /// Who its pods are in AWS; none where they need not be anybody there.
+    pub identity: Option<&'a Identity>,
     /// The operator's configuration.
     pub config: &'a Config,
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::try_join_all;
-use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret, ServiceAccount};
 use kube::api::{DynamicObject, ListParams};
 use kube::{Api, Client, ResourceExt};
 use mef_crds::EventSource;
@@ -12,6 +12,7 @@ use mef_pipeline::overlay;
 
 use super::desired::Names;
 use super::diff::Live;
+use super::kept;
 use super::kinds::Kind;
 use crate::reads::Reads;
 
@@ -21,6 +22,8 @@ pub struct Observed {
     pub references: References,
     /// Its children, and objects of somebody else that have their names.
     pub live: Vec<Live>,
+    /// The service account of its pods, where they must be somebody in AWS.
+    pub service_account: Option<ServiceAccount>,
 }
 
 /// Reads what a source refers to, and its children.
@@ -29,8 +32,31 @@ pub struct Observed {
 /// What the API server says; nothing was changed.
 #[tracing::instrument(skip_all)]
 pub async fn fetch(client: &Client, object: &EventSource, reads: &Reads) -> Result<Observed, kube::Error> {
-    let (references, live) = futures::try_join!(references(client, object, reads), children(client, object))?;
-    Ok(Observed { references, live })
+    let (references, live, service_account) = futures::try_join!(
+        references(client, object, reads),
+        children(client, object),
+        service_account(client, object)
+    )?;
+    Ok(Observed {
+        references,
+        live,
+        service_account,
+    })
+}
+
+async fn service_account(
+    client: &Client,
+    object: &EventSource,
+) -> Result<Option<ServiceAccount>, kube::Error> {
+    let runtime = object.spec.runtime.as_ref();
+    let cluster = runtime.and_then(|runtime| runtime.cluster.as_ref());
+    let name = cluster.and_then(|cluster| cluster.service_account_name.as_deref());
+    let Some(name) = name.filter(|_| kept::sqs(object).is_some()) else {
+        return Ok(None);
+    };
+    let accounts: Api<ServiceAccount> =
+        Api::namespaced(client.clone(), &object.namespace().unwrap_or_default());
+    accounts.get_opt(name).await
 }
 
 /// Reads the Secrets and ConfigMaps a source names; what is not there is absent.
@@ -83,11 +109,16 @@ pub async fn references(
 
 /// The Secrets a source names.
 pub fn secret_names(object: &EventSource) -> impl Iterator<Item = &str> {
-    let credentials = object
-        .spec
-        .runtime
-        .as_ref()
-        .and_then(|runtime| runtime.cluster.as_ref()?.queue.nats.credentials_ref.as_ref());
+    let credentials = object.spec.runtime.as_ref().and_then(|runtime| {
+        runtime
+            .cluster
+            .as_ref()?
+            .queue
+            .nats
+            .as_ref()?
+            .credentials_ref
+            .as_ref()
+    });
     let of_webhook = object.spec.webhook.secrets.iter();
     of_webhook
         .filter_map(|entry| Some(entry.secret_ref.as_ref()?.name.as_str()))

@@ -14,6 +14,7 @@ use mef_queue::{Lane, Settings};
 
 use super::desired::{DEFINITION_ANNOTATION, Names};
 use super::diff::{Live, Plan};
+use super::kept::{self, Kept};
 use super::kinds::Kind;
 use super::look::{SAMPLES_WITHIN, judge, last_good, plan};
 use super::streams::{layout, settings};
@@ -94,16 +95,24 @@ pub async fn foresee(
     foreseen.problems.retain(|problem| problem.level == Level::Error);
     foreseen.after.clone_from(&foreseen.before);
     let good = judged.good.or_else(|| last_good(object, &observed));
-    if let (Ok(place), Some(good), false) = (place, good, object.spec.suspend) {
-        foreseen.plan = plan(object, client, config, place, &good, &mut observed).await?;
+    let identity = kept::identity(object, observed.service_account.as_ref()); // pure
+    if let (Ok(place), Ok(identity), Some(good), false) = (place, identity, good, object.spec.suspend) {
+        let identity = identity.as_ref();
+        foreseen.plan = plan(object, client, config, place, identity, &good, &mut observed).await?;
         if foreseen.plan.foreign.is_empty() {
             foreseen.after = Some(good.digest().to_owned());
-            let storage = Storage {
-                replicas: place.nats.replicas,
-                max_bytes: place.nats.max_bytes,
-            };
             let made = before.filter(|_| foreseen.before.is_some());
-            foreseen.streams = streams(object, made, storage);
+            foreseen.streams = match place.kept {
+                Kept::Streams { cluster, .. } => {
+                    let storage = Storage {
+                        replicas: cluster.replicas,
+                        max_bytes: cluster.max_bytes,
+                    };
+                    streams(object, made, storage)
+                }
+                // The operator makes none.
+                Kept::Sqs(_) => Vec::new(),
+            };
         }
     }
     foreseen.live = observed.live;

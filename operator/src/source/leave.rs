@@ -3,12 +3,13 @@
 use k8s_openapi::api::core::v1::Namespace;
 use kube::runtime::controller::Action;
 use kube::{Api, ResourceExt};
-use mef_crds::{EventSource, FORCE_DELETE_ANNOTATION, Reason};
+use mef_crds::{DeletionPolicy, EventSource, FORCE_DELETE_ANNOTATION, Reason};
 
 use super::deletion::{Leaving, Step, step};
 use super::diff::{Live, deletion, is_ours};
 use super::look::{Reach, look};
-use super::{Error, LEAVING, apply, fetch, has_finalizer, streams, tell, validate, vanishing};
+use super::queues::Way;
+use super::{Error, LEAVING, apply, fetch, has_finalizer, kept, tell, validate, vanishing};
 use crate::context::Context;
 
 pub(super) async fn leave(object: &EventSource, context: &Context) -> Result<Action, Error> {
@@ -24,13 +25,20 @@ pub(super) async fn leave(object: &EventSource, context: &Context) -> Result<Act
         Err(error) if goes && vanishing::is_forbidden(&error) => Vec::new(),
         found => found?,
     };
-    let stock = stock(
-        pods(object, context, namespace.as_ref()),
-        messages(object, context),
-    );
+    let policy = object.spec.deletion_policy.unwrap_or_default();
+    // Of queues that stay only who waits for them wants to know.
+    let queue_stays = kept::sqs(object).is_some();
+    let is_counted = !queue_stays || policy == DeletionPolicy::Drain;
+    let stock = stock(pods(object, context, namespace.as_ref()), async {
+        match is_counted {
+            true => messages(object, context).await,
+            false => Ok(0),
+        }
+    });
     let (pods, messages) = Box::pin(stock).await?;
     let leaving = Leaving {
-        policy: object.spec.deletion_policy.unwrap_or_default(),
+        policy,
+        queue_stays,
         forced: object
             .annotations()
             .get(FORCE_DELETE_ANNOTATION)
@@ -86,6 +94,7 @@ async fn go(object: &EventSource, context: &Context, namespace_goes: bool) -> Re
     apply::remove_finalizer(&context.client, object).await?;
     context.back_off.reset(&super::id(object));
     context.metrics.forget(&super::id(object));
+    context.remember(&super::id(object), None);
     context.reads.forget(&super::id(object));
     tracing::info!(source = super::id(object), "the source is gone");
     Ok(Action::await_change())
@@ -162,12 +171,10 @@ async fn pods(
 
 async fn messages(object: &EventSource, context: &Context) -> Result<u64, String> {
     let place = validate::place(object, &context.config).map_err(|problem| problem.message)?;
-    let cluster = &place.runtime.queue.nats.cluster;
-    let connection = context
-        .connection(cluster, place.nats)
+    Way::to(object, context, &place)
+        .await?
+        .messages(object, context)
         .await
-        .map_err(|error| error.to_string())?;
-    streams::messages(&connection, object, &context.cluster).await
 }
 
 async fn discard(object: &EventSource, context: &Context) -> Result<(), Error> {
@@ -184,13 +191,8 @@ async fn discard(object: &EventSource, context: &Context) -> Result<(), Error> {
         }
     };
     let retry = |why: String| Error::Retry(format!("the streams could not be removed: {why}"));
-    let connection = context
-        .connection(&place.runtime.queue.nats.cluster, place.nats)
-        .await
-        .map_err(|error| retry(error.to_string()))?;
-    streams::discard(&connection, object, &context.cluster)
-        .await
-        .map_err(retry)
+    let way = Way::to(object, context, &place).await.map_err(retry)?;
+    way.discard(object, context).await.map_err(retry)
 }
 
 #[cfg(test)]

@@ -8,7 +8,6 @@ use kube::Client;
 use kube::api::DynamicObject;
 use mef_crds::{EventSource, Reason};
 use mef_pipeline::diagnostics::{Level, Problem};
-use mef_queue::nats::connect::Connection;
 
 use super::Error;
 use super::apply::{self, ApplyError};
@@ -16,10 +15,11 @@ use super::desired::{self, Wanted, decode, revision_number};
 use super::diff::{self, Live, Plan};
 use super::endpoint;
 use super::fetch::{self, Observed};
+use super::kept::{self, Identity};
 use super::kinds::Kind;
+use super::queues::Way;
 use super::rollout::{self, Rollout};
 use super::status::{Aspect, Outcome};
-use super::streams;
 use super::validate::{self, Good, Judged, Place};
 use crate::config::Config;
 use crate::context::Context;
@@ -62,17 +62,17 @@ pub(super) async fn look(object: &EventSource, context: &Context, reach: Reach) 
             failed: None,
         });
     };
-    let connection = match context.connection(place.cluster(), place.nats).await {
-        Ok(connection) => connection,
-        Err(error) => {
-            outcome.provisioned = Aspect::no(Reason::QueueUnavailable, error.to_string());
+    let way = match Way::to(object, context, &place).await {
+        Ok(way) => way,
+        Err(why) => {
+            outcome.provisioned = Aspect::no(Reason::QueueUnavailable, why.clone());
             return Ok(Look {
                 outcome,
-                failed: Some(error.to_string()),
+                failed: Some(why),
             });
         }
     };
-    outcome.single_copy_in = place.single_copy().then(|| place.cluster().to_owned());
+    outcome.single_copy_in = place.kept.single_copy_in().map(str::to_owned);
     if object.spec.suspend && outcome.rollout.digest.is_none() {
         outcome.provisioned = Aspect::no(
             Reason::SuspendedBySpec,
@@ -87,14 +87,14 @@ pub(super) async fn look(object: &EventSource, context: &Context, reach: Reach) 
             object,
             context,
             place,
-            &connection,
+            &way,
             good.as_ref(),
             observed,
             &mut outcome,
         )
         .await?;
     }
-    outcome.depths = Some(streams::measure(&connection, object, &context.cluster).await); // IO
+    outcome.depths = Some(way.measure(object, context).await); // IO
     Ok(Look { outcome, failed })
 }
 
@@ -111,9 +111,14 @@ pub(super) fn judge(object: &EventSource, observed: &Observed, now: Timestamp) -
     let layered = !object.spec.overlays.is_empty();
     let before = layered.then(|| last_good(object, observed)).flatten();
     let before = before.as_ref().map(Good::definition);
-    validate::validate_after(before, object, &observed.references, now, &|| {
+    let mut judged = validate::validate_after(before, object, &observed.references, now, &|| {
         Instant::now() >= until
-    })
+    });
+    if let Err(problem) = kept::identity(object, observed.service_account.as_ref()) {
+        judged.good = None;
+        judged.problems.push(problem);
+    }
+    judged
 }
 
 /// What the judgement alone says; nothing is provisioned yet.
@@ -164,7 +169,7 @@ pub(super) fn aspects(problems: &[Problem]) -> (Aspect, Aspect) {
     };
     (
         aspect(&of(false), Reason::Valid, &valid(problems)),
-        aspect(&of(true), Reason::Resolved, "every Secret and ConfigMap is there"),
+        aspect(&of(true), Reason::Resolved, "everything it names is there"),
     )
 }
 
@@ -181,12 +186,12 @@ fn aspect(problems: &[Problem], good: Reason, message: &str) -> Aspect {
     }
 }
 
-/// Streams, then objects. What fails stands in the outcome; what should be tried again comes back.
+/// The queue, then objects. What fails stands in the outcome; what should be tried again comes back.
 async fn provision(
     object: &EventSource,
     context: &Context,
     place: Place<'_>,
-    connection: &Connection,
+    way: &Way<'_>,
     good: Option<&Good>,
     observed: Observed,
     outcome: &mut Outcome,
@@ -195,7 +200,11 @@ async fn provision(
         // Nothing was ever good: there is nothing to serve, and nothing to repair.
         return Ok(None);
     };
-    if let Err((reason, message)) = streams::settle(connection, object, &context.cluster, &place).await {
+    // What is missing is said already; pods that run keep the role they have.
+    let Ok(identity) = kept::identity(object, observed.service_account.as_ref()) else {
+        return Ok(None);
+    };
+    if let Err((reason, message)) = way.settle(object, context).await {
         // The pods stay as they are: they say 503 by themselves while their queue is away.
         outcome.stalled |= reason == Reason::NotOwned;
         outcome.provisioned = Aspect::no(reason, message.clone());
@@ -207,6 +216,7 @@ async fn provision(
         &context.client,
         &context.config,
         place,
+        identity.as_ref(),
         good,
         &mut observed,
     )
@@ -246,6 +256,7 @@ pub(super) async fn plan(
     client: &Client,
     config: &Config,
     place: Place<'_>,
+    identity: Option<&Identity>,
     good: &Good,
     observed: &mut Observed,
 ) -> Result<Plan, kube::Error> {
@@ -262,7 +273,8 @@ pub(super) async fn plan(
         definition: good.definition(),
         encoded: good.encoded(),
         revision: revision_number(good.digest(), &revisions),
-        nats: place.nats,
+        kept: place.kept,
+        identity,
         config,
     };
     let desired = desired::desired(&wanted); // pure

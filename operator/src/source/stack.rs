@@ -1,7 +1,7 @@
 //! One look at a source in AWS: fetch → validate → render → observe → decide → call → status. The steps are pure; here they are
 //! carried out, at most one call that changes something, and never before what is begun stands in the status.
 
-mod queues;
+pub(super) mod queues;
 mod status;
 
 use std::time::{Duration, Instant};
@@ -73,7 +73,7 @@ pub(super) async fn reconcile(
         Some(Err(why)) => (None, Some(why)),
     };
     let client = context
-        .aws_client(&place)
+        .aws_client(&place.site())
         .await
         .map_err(|error| Error::Retry(error.to_string()))?;
     let look = Look {
@@ -254,7 +254,7 @@ impl Look<'_> {
                     "AWS refused a call"
                 );
                 if refusal.kind == Kind::Throttled {
-                    self.context.slow_down(&self.place).await;
+                    self.context.slow_down(&self.place.site()).await;
                 }
                 decision = refused(&view, &decision, &refusal); // pure
                 self.tell(&decision, &seen, &written).await?;
@@ -267,7 +267,7 @@ impl Look<'_> {
     /// Who is asking, and what is there.
     async fn see(&self, client: &Client, memory: &Memory) -> (Option<String>, Sight) {
         let now = self.context.now();
-        self.context.wait_for_budget(&self.place).await;
+        self.context.wait_for_budget(&self.place.site()).await;
         let caller = match client.caller(now).await {
             Ok(caller) => caller,
             Err(refusal) => return (None, Sight::Unseen(refusal)),
@@ -337,7 +337,7 @@ impl Look<'_> {
         let names = self.place.names(self.object);
         let subject = Subject {
             name: names.stack(),
-            role: &self.place.account.service_role_arn,
+            role: self.place.service_role,
             open: &documents.open,
             closed: &documents.closed,
             tags,

@@ -3,20 +3,23 @@
 //! A condition's time moves only with its value. `observedGeneration` moves once the outcome for a generation is decided:
 //! ready, or stalled. Until then it stays behind, so that every tool waits.
 
-use jiff::{Timestamp, Unit};
+use jiff::{SignedDuration, Timestamp, Unit};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use mef_crds::{
     ConditionType, DeadLetterStatus, DefinitionStatus, EndpointStatus, EventSource, EventSourceStatus,
     OverlayStatus, QueueStatus, RECONCILE_ANNOTATION, Reason, ReceiverStatus, SamplesStatus,
 };
-use mef_queue::{Depth, Lane};
+use mef_queue::Depth;
 
 use super::desired::{Names, url};
+use super::kept;
 use super::rollout::Rollout;
-use super::streams::{Depths, layout};
+use super::streams::Depths;
 
 /// Characters of a message; more belongs into a log.
 const LONGEST_MESSAGE: usize = 1_024;
+/// By so much an estimate of the oldest event differs from one look to the next: CloudWatch has a point a minute.
+const UNSURE: SignedDuration = SignedDuration::from_mins(5);
 
 /// A judgement about one aspect: true, false or unknown, why, and a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -169,20 +172,28 @@ pub fn status(object: &EventSource, outcome: &Outcome, now: Timestamp) -> EventS
 
 /// Writes depths into a status, and nothing else: what the look at depths alone changes.
 pub fn set_depths(status: &mut EventSourceStatus, object: &EventSource, depths: &Depths) {
-    let layout = layout(object);
+    let [queue, dead_letters] = kept::names(object);
+    let before = status.queue.as_ref().and_then(|queue| queue.oldest.clone());
+    // The age of an event in SQS is an estimate.
+    let hour = |oldest: Timestamp| match kept::sqs(object) {
+        Some(_) => settled(before.as_deref(), oldest),
+        None => to_the_hour(oldest),
+    };
     status.queue = Some(QueueStatus {
-        name: Some(layout.stream(Lane::Events).to_owned()),
+        name: Some(queue),
         messages: Some(messages(&depths.events)),
-        oldest: depths.events.oldest.map(to_the_hour),
+        oldest: depths.events.oldest.map(hour),
     });
     let by_reason = depths.dead.by_reason.iter();
     status.dead_letter = Some(DeadLetterStatus {
-        name: Some(layout.stream(Lane::Dead).to_owned()),
+        name: Some(dead_letters),
         messages: Some(messages(&depths.dead)),
         by_reason: by_reason
             .map(|(reason, count)| (reason.clone(), i64::try_from(*count).unwrap_or(i64::MAX)))
             .collect(),
-        sampled: None,
+        sampled: depths
+            .sampled
+            .map(|letters| i64::try_from(letters).unwrap_or(i64::MAX)),
         oldest: depths.dead.oldest.map(to_the_hour),
     });
 }
@@ -286,7 +297,11 @@ fn dead_letters(depths: Option<&Result<Depths, String>>) -> Aspect {
             // Not how many: the number would move the condition with every event.
             _ => Aspect::yes(
                 Reason::MessagesPresent,
-                format!("there are dead letters: {}", reasons(&depths.dead)),
+                match (reasons(&depths.dead), depths.sampled) {
+                    (reasons, _) if reasons.is_empty() => "there are dead letters".to_owned(),
+                    (reasons, Some(_)) => format!("there are dead letters, among them: {reasons}"),
+                    (reasons, None) => format!("there are dead letters: {reasons}"),
+                },
             ),
         },
     }
@@ -345,6 +360,18 @@ pub(crate) fn to_the_hour(time: Timestamp) -> String {
     )
     .unwrap_or(time)
     .to_string()
+}
+
+/// The hour as it stood, where it may be the same: an estimate of one moment is at one look before a full hour and at the next
+/// behind it.
+pub(crate) fn settled(before: Option<&str>, estimate: Timestamp) -> String {
+    let hour = before.and_then(|before| before.parse::<Timestamp>().ok());
+    match hour {
+        Some(hour) if (hour - UNSURE..=hour + SignedDuration::from_hours(1) + UNSURE).contains(&estimate) => {
+            to_the_hour(hour)
+        }
+        _ => to_the_hour(estimate),
+    }
 }
 
 /// A text of at most `longest` bytes, cut between characters.

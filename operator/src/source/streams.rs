@@ -1,5 +1,7 @@
 //! The queue of a source: made, measured and removed. IO, towards NATS alone.
 
+use std::sync::Arc;
+
 use mef_crds::{EventSource, Reason};
 use mef_queue::nats::connect::Connection;
 use mef_queue::nats::owner::Owner;
@@ -7,7 +9,7 @@ use mef_queue::nats::streams::{Layout, Storage};
 use mef_queue::nats::{NatsQueue, ProvisionError, provision, remove};
 use mef_queue::{Depth, Lane, Queue, Settings};
 
-use super::validate::Place;
+use crate::config::NatsCluster;
 
 /// How much is in the queue and the dead letters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,6 +18,8 @@ pub struct Depths {
     pub events: Depth,
     /// Dead letters.
     pub dead: Depth,
+    /// So many dead letters were looked at for their reasons and their age; none where these are of all.
+    pub sampled: Option<u64>,
 }
 
 /// The names of a source in JetStream.
@@ -60,12 +64,12 @@ pub async fn settle(
     connection: &Connection,
     object: &EventSource,
     cluster: &str,
-    place: &Place<'_>,
+    nats: &NatsCluster,
 ) -> Result<(), (Reason, String)> {
     up(connection)?;
     let storage = Storage {
-        replicas: place.nats.replicas,
-        max_bytes: place.nats.max_bytes,
+        replicas: nats.replicas,
+        max_bytes: nats.max_bytes,
     };
     let owner = owner(object, cluster);
     let settings = settings(object);
@@ -89,6 +93,7 @@ pub async fn measure(connection: &Connection, object: &EventSource, cluster: &st
     Ok(Depths {
         events: events.map_err(|error| error.to_string())?,
         dead: dead.map_err(|error| error.to_string())?,
+        sampled: None,
     })
 }
 
@@ -111,6 +116,20 @@ pub async fn discard(connection: &Connection, object: &EventSource, cluster: &st
     up(connection).map_err(|(_, why)| why)?;
     let removed = remove(connection.client(), &layout(object), &owner(object, cluster)).await;
     removed.map_err(|error| error.to_string())
+}
+
+/// The queue, as a replay reads and sends.
+///
+/// # Errors
+/// The reason and a sentence.
+pub fn queue(
+    connection: &Connection,
+    object: &EventSource,
+    cluster: &str,
+) -> Result<Arc<dyn Queue>, (Reason, String)> {
+    up(connection)?;
+    let queue = NatsQueue::new(connection.clone(), layout(object), settings(object));
+    Ok(Arc::new(queue.of(owner(object, cluster))))
 }
 
 fn up(connection: &Connection) -> Result<(), (Reason, String)> {

@@ -11,7 +11,8 @@ use mef_pipeline::overlay;
 use mef_pipeline::source::Source;
 
 use super::desired::Encoded;
-use crate::config::{Config, NatsCluster};
+use super::kept::Kept;
+use crate::config::Config;
 
 /// A definition that compiles, whose references are there and whose samples pass. Only [`validate`] makes one from an object;
 /// [`recall`] makes one from a revision that was one.
@@ -59,23 +60,8 @@ pub struct Judged {
 pub struct Place<'a> {
     /// As the source says.
     pub runtime: &'a ClusterRuntime,
-    /// The NATS cluster it names.
-    pub nats: &'a NatsCluster,
-}
-
-impl Place<'_> {
-    /// The name of the NATS cluster.
-    #[must_use]
-    pub fn cluster(&self) -> &str {
-        &self.runtime.queue.nats.cluster
-    }
-
-    /// Whether a power cut of one server may take what was acknowledged: there is one copy, and it is acknowledged before it
-    /// is on the disk. With two copies the other server has it.
-    #[must_use]
-    pub fn single_copy(&self) -> bool {
-        self.nats.replicas == 1 && !self.nats.sync_always
-    }
+    /// What keeps its events.
+    pub kept: Kept<'a>,
 }
 
 /// Where a source runs.
@@ -96,28 +82,8 @@ pub fn place<'a>(object: &'a EventSource, config: &'a Config) -> Result<Place<'a
                 .reason(Reason::NoRuntime),
         );
     };
-    let name = &runtime.queue.nats.cluster;
-    match config.nats_clusters.get(name) {
-        Some(nats) => Ok(Place { runtime, nats }),
-        None => Err(Problem::error(
-            "spec.runtime.cluster.queue.nats.cluster",
-            format!("the operator knows no NATS cluster {name:?}"),
-        )
-        .help(known(config))
-        .reason(Reason::UnknownCluster)),
-    }
-}
-
-fn known(config: &Config) -> String {
-    let names: Vec<_> = config.nats_clusters.keys().map(String::as_str).collect();
-    if names.is_empty() {
-        "add it to natsClusters in the chart's values; there is none yet".to_owned()
-    } else {
-        format!(
-            "it knows {}; others are added to natsClusters in the chart's values",
-            names.join(", ")
-        )
-    }
+    let kept = Kept::of(object, config)?;
+    Ok(Place { runtime, kept })
 }
 
 /// Judges what an object asks for. `now` is the time samples are signed at, and `interrupted` bounds their time.
@@ -228,9 +194,16 @@ fn written(definition: Definition, problems: &mut Vec<Problem>) -> Option<Good> 
 /// The Secret of the NATS credentials must be there, or no pod of the next rollout would start.
 fn credentials(object: &EventSource, references: &References) -> Vec<Problem> {
     let runtime = object.spec.runtime.as_ref();
-    let Some(reference) =
-        runtime.and_then(|runtime| runtime.cluster.as_ref()?.queue.nats.credentials_ref.as_ref())
-    else {
+    let Some(reference) = runtime.and_then(|runtime| {
+        runtime
+            .cluster
+            .as_ref()?
+            .queue
+            .nats
+            .as_ref()?
+            .credentials_ref
+            .as_ref()
+    }) else {
         return Vec::new();
     };
     let namespace = object.metadata.namespace.clone().unwrap_or_default();

@@ -8,6 +8,7 @@ use mef_crds::EventSource;
 use mef_operator::config::Config;
 use mef_operator::source::desired::{Wanted, desired};
 use mef_operator::source::diff::{Why, diff};
+use mef_operator::source::kept::identity;
 use mef_operator::source::validate::{place, validate};
 use mef_pipeline::definition::References;
 use mef_pipeline::secret::Secret;
@@ -42,13 +43,18 @@ fn rendered(folder: &Path) -> String {
     );
     let good = judged.good.unwrap_or_else(|| panic!("{:?}", judged.problems));
     let place = place(&object, &config).unwrap();
+    let account = serde_json::from_value(serde_json::json!({"metadata": {"annotations": {
+        "eks.amazonaws.com/role-arn": "arn:aws:iam::111122223333:role/digger"}}}))
+    .unwrap();
+    let identity = identity(&object, Some(&account)).unwrap();
     let desired = desired(&Wanted {
         object: &object,
         runtime: place.runtime,
         definition: good.definition(),
         encoded: good.encoded(),
         revision: 1,
-        nats: place.nats,
+        kept: place.kept,
+        identity: identity.as_ref(),
         config: &config,
     });
     let plan = diff(&object, &desired, &[]);
@@ -88,5 +94,5 @@ fn every_source_makes_the_committed_objects() {
         }
         pretty_assertions::assert_str_eq!(fs::read_to_string(&committed).unwrap_or_default(), made);
     }
-    assert_eq!(cases, 4);
+    assert_eq!(cases, 5);
 }

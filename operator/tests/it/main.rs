@@ -21,6 +21,7 @@ mod cloud;
 #[allow(dead_code, reason = "the tests of the client use the rest")]
 mod wire;
 mod cluster;
+mod cluster_sqs;
 mod clusters;
 mod commands;
 mod conformance;

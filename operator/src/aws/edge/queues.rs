@@ -1,5 +1,7 @@
 //! What AWS says of a source's queues: counts, a few letters, an age.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 use mef_queue::REASON;
 
@@ -50,6 +52,15 @@ impl Client {
             .iter()
             .filter_map(|(_, name)| found.get(*name)?.parse::<u64>().ok())
             .sum())
+    }
+
+    /// The tags of a queue.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn tags(&self, queue_url: &str, now: Timestamp) -> Result<BTreeMap<String, String>, Refusal> {
+        let body = self.sqs("ListQueueTags", queue_url, &[], now).await?;
+        xml::tags(&body)
     }
 
     /// A few of the dead letters, some of them more than once.

@@ -130,6 +130,16 @@ pub(super) fn attributes(body: &str) -> Result<BTreeMap<String, String>, Refusal
         .collect())
 }
 
+/// The tags of `ListQueueTags`.
+pub(super) fn tags(body: &str) -> Result<BTreeMap<String, String>, Refusal> {
+    let document = Document::parse(body).map_err(|_| malformed("tags"))?;
+    let result = result(&document, "ListQueueTags").ok_or_else(|| malformed("tags"))?;
+    let tags = named(result, "Tag");
+    Ok(tags
+        .filter_map(|tag| Some((text(tag, "Key")?, text(tag, "Value")?)))
+        .collect())
+}
+
 /// The messages of `ReceiveMessage`, without their bodies.
 pub(super) fn letters(body: &str) -> Result<Vec<Letter>, Refusal> {
     let document = Document::parse(body).map_err(|_| malformed("messages"))?;

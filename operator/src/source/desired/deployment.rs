@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment};
 use k8s_openapi::api::core::v1::{
     Capabilities, ConfigMapVolumeSource, Container, ContainerPort, EnvVar, HTTPGetAction,
-    LocalObjectReference, PodSecurityContext, PodSpec, PodTemplateSpec, Probe, ResourceRequirements,
-    SeccompProfile, SecretVolumeSource, SecurityContext, Toleration, TopologySpreadConstraint, Volume,
-    VolumeMount,
+    LocalObjectReference, PodSecurityContext, PodSpec, PodTemplateSpec, Probe, ProjectedVolumeSource,
+    ResourceRequirements, SeccompProfile, SecretVolumeSource, SecurityContext, ServiceAccountTokenProjection,
+    Toleration, TopologySpreadConstraint, Volume, VolumeMount, VolumeProjection,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
@@ -17,12 +17,19 @@ use mef_crds::{Quantities, Resources, Scheduling, TaintEffect, TolerationOperato
 use super::autoscaler::FEWEST;
 use super::{ADMIN_PORT, DEFINITION_ANNOTATION, Names, PORT, Wanted};
 use crate::config::Traces;
+use crate::source::kept::{Identity, Kept};
 
 /// Nobody's number, as distroless images use it.
 const USER: i64 = 65_532;
 const DEFINITION_FOLDER: &str = "/etc/mef/definition";
 const SECRETS_FOLDER: &str = "/etc/mef/secrets";
 const NATS_FOLDER: &str = "/etc/mef/nats";
+const AWS_FOLDER: &str = "/etc/mef/aws";
+const TOKEN: &str = "token";
+/// How long a token for AWS holds.
+const TOKEN_SECONDS: i64 = 3_600;
+/// Characters of a session's name that AWS takes.
+const SESSION: usize = 64;
 /// Requests in flight may take this long after the notice is over.
 const DRAIN_SECONDS: i64 = 30;
 /// Old ReplicaSets kept for `kubectl rollout undo`, which the operator would undo at once: none are needed but the last.
@@ -125,7 +132,7 @@ fn container(wanted: &Wanted<'_>, mounts: Vec<VolumeMount>) -> Container {
         image: Some(receiver.image.clone()),
         image_pull_policy: receiver.image_pull_policy.clone(),
         args: Some(arguments(wanted)),
-        env: wanted.config.traces.as_ref().map(|traces| traced(wanted, traces)),
+        env: environment(wanted),
         ports: Some(vec![port("http", PORT), port("admin", ADMIN_PORT)]),
         volume_mounts: Some(mounts),
         resources: Some(resources(wanted.runtime.resources.clone().unwrap_or_default())),
@@ -151,23 +158,60 @@ fn arguments(wanted: &Wanted<'_>) -> Vec<String> {
         format!("--secrets={SECRETS_FOLDER}"),
         format!("--listen=0.0.0.0:{PORT}"),
         format!("--admin=0.0.0.0:{ADMIN_PORT}"),
-        format!("--nats-url={}", wanted.nats.url),
-        format!(
-            "--drain-notice-seconds={}",
-            wanted.config.receiver.drain_notice_seconds
-        ),
     ];
-    if wanted.runtime.queue.nats.credentials_ref.is_some() {
-        arguments.push(format!("--nats-credentials={NATS_FOLDER}"));
-    }
-    if let Some(prefix) = &wanted.nats.inbox_prefix {
-        arguments.push(format!("--nats-inbox-prefix={prefix}"));
+    let notice = format!(
+        "--drain-notice-seconds={}",
+        wanted.config.receiver.drain_notice_seconds
+    );
+    match wanted.kept {
+        Kept::Streams { wanted, cluster } => {
+            arguments.push(format!("--nats-url={}", cluster.url));
+            arguments.push(notice);
+            if wanted.credentials_ref.is_some() {
+                arguments.push(format!("--nats-credentials={NATS_FOLDER}"));
+            }
+            if let Some(prefix) = &cluster.inbox_prefix {
+                arguments.push(format!("--nats-inbox-prefix={prefix}"));
+            }
+        }
+        // Their URLs name the region.
+        Kept::Sqs(queues) => {
+            arguments.push(format!("--sqs-queue-url={}", queues.queue_url));
+            let dead = &queues.dead_letter_queue_url;
+            arguments.push(format!("--sqs-dead-letter-queue-url={dead}"));
+            arguments.push(notice);
+            if let Some(endpoint) = &wanted.config.aws_endpoint {
+                arguments.push(format!("--aws-endpoint-url={endpoint}"));
+            }
+        }
     }
     arguments
 }
 
+fn environment(wanted: &Wanted<'_>) -> Option<Vec<EnvVar>> {
+    let traces = wanted.config.traces.as_ref();
+    let mut variables = traces.map(|traces| traced(wanted, traces)).unwrap_or_default();
+    if let Some(identity) = wanted.identity {
+        variables.push(("AWS_ROLE_ARN", identity.role_arn.clone()));
+        variables.push(("AWS_WEB_IDENTITY_TOKEN_FILE", format!("{AWS_FOLDER}/{TOKEN}")));
+        // What sessions are called, for whoever reads CloudTrail.
+        let name = Names::of(wanted.object);
+        let session: String = format!("mef-{}-{}", name.namespace, name.source);
+        variables.push(("AWS_ROLE_SESSION_NAME", session.chars().take(SESSION).collect()));
+        if let Some(endpoint) = &wanted.config.aws_endpoint {
+            variables.push(("AWS_ENDPOINT_URL_STS", endpoint.clone()));
+        }
+    }
+    let variable = |(name, value): (&str, String)| EnvVar {
+        name: name.to_owned(),
+        value: Some(value),
+        value_from: None,
+    };
+    (!variables.is_empty()).then(|| variables.into_iter().map(variable).collect())
+}
+
 /// OpenTelemetry's own variables (its specification, "Environment Variable Specification").
-fn traced(wanted: &Wanted<'_>, traces: &Traces) -> Vec<EnvVar> {
+fn traced(wanted: &Wanted<'_>, traces: &Traces) -> Vec<(&'static str, String)> {
     let id = crate::source::id(wanted.object);
     let namespace = wanted.object.metadata.namespace.clone().unwrap_or_default();
     let mut variables = vec![
@@ -182,12 +226,7 @@ fn traced(wanted: &Wanted<'_>, traces: &Traces) -> Vec<EnvVar> {
         variables.push(("OTEL_TRACES_SAMPLER", "parentbased_traceidratio".to_owned()));
         variables.push(("OTEL_TRACES_SAMPLER_ARG", share.to_string()));
     }
-    let variable = |(name, value): (&str, String)| EnvVar {
-        name: name.to_owned(),
-        value: Some(value),
-        value_from: None,
-    };
-    variables.into_iter().map(variable).collect()
+    variables
 }
 
 /// Whole folders, never a subPath: what is mounted by subPath does not change when a Secret does.
@@ -211,9 +250,15 @@ fn volumes(wanted: &Wanted<'_>, names: &Names) -> (Vec<Volume>, Vec<VolumeMount>
         mounts.push(mount(&volume, format!("{SECRETS_FOLDER}/{secret}")));
         volumes.push(secret_volume(volume, secret));
     }
-    if let Some(credentials) = &wanted.runtime.queue.nats.credentials_ref {
+    if let Kept::Streams { wanted, .. } = wanted.kept
+        && let Some(credentials) = &wanted.credentials_ref
+    {
         mounts.push(mount("nats", NATS_FOLDER.to_owned()));
         volumes.push(secret_volume("nats".to_owned(), &credentials.name));
+    }
+    if let Some(identity) = wanted.identity {
+        mounts.push(mount("aws", AWS_FOLDER.to_owned()));
+        volumes.push(token_volume("aws", identity));
     }
     (volumes, mounts)
 }
@@ -226,6 +271,27 @@ fn secret_volume(name: String, secret: &str) -> Volume {
             // Readable for the pod's group alone.
             default_mode: Some(0o440),
             ..SecretVolumeSource::default()
+        }),
+        ..Volume::default()
+    }
+}
+
+/// A token that AWS alone takes: the API server does not, its audience is another. The kubelet renews it.
+fn token_volume(name: &str, identity: &Identity) -> Volume {
+    Volume {
+        name: name.to_owned(),
+        projected: Some(ProjectedVolumeSource {
+            default_mode: Some(0o440),
+            sources: Some(vec![VolumeProjection {
+                service_account_token: Some(ServiceAccountTokenProjection {
+                    audience: Some(identity.audience.clone()),
+                    expiration_seconds: Some(TOKEN_SECONDS),
+                    path: TOKEN.to_owned(),
+                    ..ServiceAccountTokenProjection::default()
+                }),
+                ..VolumeProjection::default()
+            }]),
+            ..ProjectedVolumeSource::default()
         }),
         ..Volume::default()
     }

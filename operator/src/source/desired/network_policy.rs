@@ -1,6 +1,8 @@
 //! Who may talk to the pods, and whom they may talk to. Only where the operator's configuration names peers: a policy by guess
 //! would cut off somebody's ingress.
 
+use std::collections::BTreeSet;
+
 use k8s_openapi::api::networking::v1::{
     NetworkPolicy, NetworkPolicyEgressRule, NetworkPolicyIngressRule, NetworkPolicyPeer, NetworkPolicyPort,
     NetworkPolicySpec,
@@ -10,6 +12,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use mef_pipeline::source::calls_senders;
 
 use super::{ADMIN_PORT, Names, PORT, Wanted};
+use crate::source::kept::Kept;
 
 pub(super) fn build(wanted: &Wanted<'_>, names: &Names) -> Option<NetworkPolicy> {
     let network = wanted.config.network.as_ref()?;
@@ -26,17 +29,24 @@ pub(super) fn build(wanted: &Wanted<'_>, names: &Names) -> Option<NetworkPolicy>
         ports: Some(vec![port("UDP", 53), port("TCP", 53)]),
         to: None,
     }];
-    egress.push(NetworkPolicyEgressRule {
-        ports: Some(vec![port("TCP", i32::from(wanted.nats.port))]),
-        to: peers(&wanted.nats.egress),
-    });
-    if calls_senders(wanted.definition) {
-        // Their addresses are not known beforehand; the receiver itself calls no private one.
-        egress.push(NetworkPolicyEgressRule {
-            ports: Some(vec![port("TCP", 443)]),
-            to: None,
-        });
+    // The addresses of AWS and of senders are not known beforehand; the receiver itself calls no sender at a private one.
+    let mut anywhere = BTreeSet::new();
+    match wanted.kept {
+        Kept::Streams { cluster, .. } => egress.push(NetworkPolicyEgressRule {
+            ports: Some(vec![port("TCP", i32::from(cluster.port))]),
+            to: peers(&cluster.egress),
+        }),
+        Kept::Sqs(_) => {
+            anywhere.insert(wanted.config.aws_port());
+        }
     }
+    if calls_senders(wanted.definition) {
+        anywhere.insert(443);
+    }
+    egress.extend(anywhere.into_iter().map(|number| NetworkPolicyEgressRule {
+        ports: Some(vec![port("TCP", i32::from(number))]),
+        to: None,
+    }));
     if let Some(traces) = &wanted.config.traces {
         egress.push(NetworkPolicyEgressRule {
             ports: Some(vec![port("TCP", i32::from(traces.port()))]),

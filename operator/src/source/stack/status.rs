@@ -1,6 +1,6 @@
 //! What the status of a source in AWS says. Pure: what was judged, seen and decided in; the status to write out.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use mef_crds::{
     ConditionType, DeadLetterStatus, DefinitionStatus, EndpointStatus, EventSource, EventSourceStatus,
@@ -13,11 +13,8 @@ use crate::aws::names::Names;
 use crate::aws::record::{Shown, record};
 use crate::aws::stack::Stack;
 use crate::source::look::aspects;
-use crate::source::status::{Aspect, Conditions, cut, to_the_hour};
+use crate::source::status::{Aspect, Conditions, cut, settled, to_the_hour};
 use crate::source::validate::Judged;
-
-/// By so much an estimate of the oldest event differs from one look to the next: CloudWatch has a point a minute.
-const UNSURE: SignedDuration = SignedDuration::from_mins(5);
 
 /// Everything a status is made of.
 pub(super) struct Telling<'a> {
@@ -225,18 +222,6 @@ fn dead_letter(queues: &Queues, names: &Names) -> DeadLetterStatus {
         by_reason: by_reason.unwrap_or_default(),
         sampled: sample.map(|sample| count(sample.letters)),
         oldest: sample.and_then(|sample| sample.oldest).map(to_the_hour),
-    }
-}
-
-/// The hour as it stood, where it may be the same: an estimate of one moment is at one look before a full hour and at the next
-/// behind it.
-fn settled(before: Option<&str>, estimate: Timestamp) -> String {
-    let hour = before.and_then(|before| before.parse::<Timestamp>().ok());
-    match hour {
-        Some(hour) if (hour - UNSURE..=hour + SignedDuration::from_hours(1) + UNSURE).contains(&estimate) => {
-            to_the_hour(hour)
-        }
-        _ => to_the_hour(estimate),
     }
 }
 
