@@ -335,6 +335,10 @@ mod tests {
                 "replays read dead letters, and a sample looks at a few",
             ),
             ("cloudwatch:GetMetricStatistics", "the age of the oldest event"),
+            (
+                "sqs:ListQueueTags",
+                "whose queues are that a source in a cluster names",
+            ),
             ("sqs:DeleteMessage", "replays delete what they sent"),
             ("sqs:SendMessage", "replays send"),
             (

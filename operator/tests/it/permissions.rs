@@ -93,6 +93,17 @@ fn replay(cluster: &Cluster) {
     cluster.ok(&["wait", "--for=condition=Complete", "--timeout=60s", name], "");
 }
 
+/// A source whose pods take a role of AWS, which its service account would name.
+fn somebody_in_aws(cluster: &Cluster) {
+    let url = "https://sqs.eu-central-1.amazonaws.com/111122223333/a";
+    cluster.apply("queues", |object| {
+        object["spec"]["runtime"]["cluster"] = json!({"serviceAccountName": "digger",
+            "queue": {"sqs": {"queueUrl": url, "deadLetterQueueUrl": format!("{url}-dead")}}});
+    });
+    cluster.until("queues", "ReferencesResolved", "False", "ReferenceNotFound");
+    cluster.ok(&["delete", "evsrc", "queues", "--timeout=60s"], "");
+}
+
 /// Everything a source can have, then without, then gone.
 fn go_through_all(cluster: &Cluster) {
     let schema = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "schemas"},
@@ -157,6 +168,7 @@ fn every_verb_the_chart_grants_is_used_and_none_is_missing() {
     assert!(there.succeeded, "{}", there.stderr);
     let values = json!({"network": {"ingressFrom": [{"podSelector": {}}]}});
     let cluster = Cluster::start_on(api.clone(), values);
+    somebody_in_aws(&cluster);
     go_through_all(&cluster);
 
     let mut used = BTreeMap::<Right, usize>::new();
