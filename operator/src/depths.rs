@@ -18,7 +18,7 @@ use crate::context::Context;
 use crate::source::apply::write_depths;
 use crate::source::queues::Way;
 use crate::source::streams::Depths;
-use crate::source::{status, validate};
+use crate::source::{kept, status, validate};
 
 /// Queues looked at at once.
 const AT_ONCE: usize = 16;
@@ -26,12 +26,29 @@ const AT_ONCE: usize = 16;
 /// Has the controller look at a source.
 pub type Calls = Sender<ObjectRef<EventSource>>;
 
-/// Looks at the depths every `limits.depthSeconds`, until `shutdown`.
+/// Looks at the depths every `limits.depthSeconds`, until `shutdown`. An AWS that does not answer must not keep anybody from
+/// JetStream, so each has rounds of its own.
 pub async fn run(
     context: Arc<Context>,
     sources: Store<EventSource>,
     calls: Calls,
     shutdown: CancellationToken,
+) {
+    let streams = rounds(&context, &sources, &calls, &shutdown, |object| {
+        kept::sqs(object).is_none()
+    });
+    let sqs = rounds(&context, &sources, &calls, &shutdown, |object| {
+        kept::sqs(object).is_some()
+    });
+    futures::join!(streams, sqs);
+}
+
+async fn rounds(
+    context: &Arc<Context>,
+    sources: &Store<EventSource>,
+    calls: &Calls,
+    shutdown: &CancellationToken,
+    which: fn(&EventSource) -> bool,
 ) {
     let mut pace = interval(Duration::from_secs(context.config.limits.depth_seconds.max(1)));
     pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -40,7 +57,7 @@ pub async fn run(
             () = shutdown.cancelled() => return,
             _ = pace.tick() => {}
         }
-        let state = sources.state();
+        let state = sources.state().into_iter().filter(|object| which(object));
         futures::stream::iter(state)
             .for_each_concurrent(AT_ONCE, |object| one(context.clone(), object, calls.clone()))
             .await;
