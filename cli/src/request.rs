@@ -131,7 +131,7 @@ impl Parts {
             path: path.to_owned(),
             query: query.to_owned(),
             headers: self.headers,
-            body: self.body,
+            body: self.body.into(),
             peer: None,
             trace: None,
             client_certificate: None,

@@ -284,7 +284,7 @@ impl Run<'_> {
             path: request.path,
             query: request.query,
             headers: request.headers.into_iter().collect(),
-            body: request.body,
+            body: request.body.into(),
             peer: None,
             trace: None,
             client_certificate: None,

@@ -178,7 +178,7 @@ mod tests {
                 .iter()
                 .map(|value| (FORWARDED_FOR, value.as_bytes()))
                 .collect::<Headers>(),
-            body: bytes::Bytes::new(),
+            body: bytes::Bytes::new().into(),
             peer: peer.map(|peer| peer.parse().unwrap()),
             trace: None,
             client_certificate: None,

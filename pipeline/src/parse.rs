@@ -24,7 +24,7 @@ use crate::diagnostics::Problem;
 use crate::json::Document;
 use crate::jws::{self, Compact};
 use crate::preset::{BodyFormat, KeyParts};
-use crate::received::Received;
+use crate::received::{Received, SentBody};
 use crate::verify::Verified;
 use crate::verify::value::ValueSource;
 
@@ -82,9 +82,8 @@ pub struct Unparsable {
 
 /// Reads a request's body and splits it into events.
 #[must_use]
-#[allow(clippy::needless_pass_by_value)] // A stage uses up what the stage before it made.
 pub fn parse(rules: &ParseRules, verified: Verified) -> Parsed {
-    Parsed::of(rules, verified.received())
+    Parsed::of(rules, verified.into_received())
 }
 
 /// Reads a request again that is a dead letter by now. Its body is the one that was received, and whether that is gzip
@@ -189,7 +188,7 @@ impl ParseRules {
 }
 
 impl Parsed {
-    pub(crate) fn of(rules: &ParseRules, received: &Received) -> Self {
+    pub(crate) fn of(rules: &ParseRules, received: Received) -> Self {
         let encoding: Vec<_> = received.headers.all("content-encoding").collect();
         let decoded = content::decode(&received.body, &encoding, rules.max_decoded_bytes);
         Self::read(rules, Request::of(received, &rules.keep_headers), decoded)
@@ -199,19 +198,19 @@ impl Parsed {
     /// as they are.
     pub(crate) fn rehearsed(rules: &ParseRules, received: &Received) -> Self {
         if !rules.formats.contains(&BodyFormat::Jwt) || Compact::of_body(&received.body).is_ok() {
-            return Self::of(rules, received);
+            return Self::of(rules, received.clone());
         }
         let body = jws::unsigned(&received.body).into();
         Self::of(
             rules,
-            &Received {
+            Received {
                 body,
                 ..received.clone()
             },
         )
     }
 
-    fn read(rules: &ParseRules, mut request: Request, decoded: Result<Bytes, Detail>) -> Self {
+    fn read(rules: &ParseRules, mut request: Request, decoded: Result<SentBody, Detail>) -> Self {
         let body = decoded
             .map_err(|detail| vec![detail])
             .and_then(|bytes| formats::read(rules, &request, &bytes));
@@ -345,9 +344,8 @@ impl Item {
         mut request: Request,
         position: ItemPosition,
     ) -> Result<Self, Unparsable> {
-        let read = Document::parse(request.body().clone())
-            .map_err(|error| formats::not_json(&error))
-            .and_then(|document| rules.check_keys(&document).map(|()| document));
+        let read = request.body().json().cloned().map_err(formats::not_json);
+        let read = read.and_then(|document| rules.check_keys(&document).map(|()| document));
         // Of a body that was split there is only this part, so what its whole said of the request is gone.
         let whole = read.as_ref().ok().filter(|_| !rules.splits());
         request.find_vendor_key(&rules.request_key, whole);
@@ -355,7 +353,7 @@ impl Item {
         match read {
             Ok(document) => Ok(Self::new(rules, &request, document, position)),
             Err(detail) => Err(Unparsable {
-                bytes: request.body().clone(),
+                bytes: request.body().bytes().clone(),
                 request,
                 detail: vec![detail],
                 position: Some(position),
@@ -433,7 +431,7 @@ impl Unparsable {
         Self {
             request: Arc::clone(request),
             detail,
-            bytes: request.body().clone(),
+            bytes: request.body().bytes().clone(),
             position: None,
         }
     }

@@ -81,7 +81,7 @@ impl Redactor {
     /// decoded. What is replaced becomes a string, so that the document stays one.
     #[must_use]
     pub fn json<'a>(&self, document: &'a [u8]) -> Cow<'a, [u8]> {
-        if self.is_empty() || !(self.may_hold(document) || memchr::memchr(b'\\', document).is_some()) {
+        if self.is_empty() || !(self.may_hold(document) || json::hides(self, document)) {
             return Cow::Borrowed(document);
         }
         json::rewrite(self, document)

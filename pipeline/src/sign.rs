@@ -452,7 +452,7 @@ impl UnsignedRequest {
                 .iter()
                 .map(|(name, value)| (name, value.as_bytes()))
                 .collect::<Headers>(),
-            body: self.body.clone(),
+            body: self.body.clone().into(),
             peer: None,
             trace: None,
             client_certificate: None,

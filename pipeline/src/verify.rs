@@ -102,6 +102,12 @@ impl Verified {
         &self.received
     }
 
+    /// The request, to take it further.
+    #[must_use]
+    pub fn into_received(self) -> Received {
+        self.received
+    }
+
     /// Position in `spec.webhook.secrets` of the secret that matched.
     #[must_use]
     pub fn key_index(&self) -> Option<usize> {

@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use jiff::Timestamp;
 
 /// Attribute that carries the event's id.
@@ -37,8 +38,8 @@ pub enum Lane {
 /// A message to keep.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outgoing {
-    /// UTF-8 text, mostly one JSON object.
-    pub body: Vec<u8>,
+    /// UTF-8 text, mostly one JSON object. Shared, not copied, by the tries to send it.
+    pub body: Bytes,
     /// At most ten, as SQS takes no more.
     pub attributes: BTreeMap<String, String>,
     /// A backend that remembers what it took keeps two messages with the same id once, for as long as it remembers.

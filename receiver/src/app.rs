@@ -12,7 +12,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Response};
+use axum::http::{HeaderValue, Response};
 use bytes::Bytes;
 use mef_crds::PROBE_HEADER;
 use mef_pipeline::network_keys::NetworkKeys;
@@ -118,20 +118,14 @@ fn received(work: &Work, head: &Parts, body: Bytes, peer: Option<IpAddr>) -> Rec
         method: head.method.as_str().to_owned(),
         path: head.uri.path().to_owned(),
         query: head.uri.query().unwrap_or_default().to_owned(),
-        headers: headers(&head.headers),
-        body,
+        headers: Headers::from(&head.headers),
+        body: body.into(),
         peer,
         client_certificate: None,
         at: work.receiver.clock().now(),
         request_id: work.request_id.clone(),
         trace: work.trace_id(head),
     }
-}
-
-fn headers(map: &HeaderMap) -> Headers {
-    map.iter()
-        .map(|(name, value)| (name.as_str(), value.as_bytes()))
-        .collect()
 }
 
 /// One request at work.

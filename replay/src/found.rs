@@ -24,7 +24,7 @@ impl Found {
     pub(super) fn read(delivery: &Delivery) -> Result<Self, LeftAlone> {
         if !delivery.attributes.contains_key(REASON) {
             return Ok(Self::Message(Outgoing {
-                body: delivery.body.clone(),
+                body: delivery.body.clone().into(),
                 attributes: delivery.attributes.clone(),
                 deduplication_id: None,
             }));

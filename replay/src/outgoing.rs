@@ -52,7 +52,7 @@ impl Sender<'_> {
                             index,
                             lane: Lane::Events,
                             outgoing: Outgoing {
-                                body: message.body().to_vec(),
+                                body: message.body().clone(),
                                 attributes: attributes([(EVENT_ID, message.id()), (SOURCE, self.source)]),
                                 // Another id than the first delivery's: a queue that remembers ids would drop it.
                                 deduplication_id: Some(format!("{}/{repetition}", message.id())),
@@ -83,7 +83,7 @@ impl Sender<'_> {
             index,
             lane: Lane::Dead,
             outgoing: Outgoing {
-                body,
+                body: body.into(),
                 attributes: attributes(letter.attributes()),
                 deduplication_id: Some(format!("{}/dead/{}", letter.event_id, letter.attempts)),
             },

@@ -130,7 +130,7 @@ for name in [{name:?}, '{name}-dlq']: print(sqs.create_queue(QueueName=name)['Qu
                     panic!("{event} is not refused: {item:?}");
                 };
                 messages.push(Outgoing {
-                    body: letter.encode(262_144).expect("it fits"),
+                    body: letter.encode(262_144).expect("it fits").into(),
                     attributes: letter
                         .attributes()
                         .map(|(name, value)| (name.to_owned(), value.to_owned()))

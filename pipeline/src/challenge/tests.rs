@@ -197,7 +197,7 @@ fn a_secret_is_taken_on_first_use_only() {
     let now = Timestamp::UNIX_EPOCH;
     let answer = |body: &'static str, keys: &KeyRing| {
         let received = Received {
-            body: bytes::Bytes::from_static(body.as_bytes()),
+            body: bytes::Bytes::from_static(body.as_bytes()).into(),
             ..post(now)
         };
         challenges.answer_unverified(&received, &verifier, keys, &NetworkKeys::none(), now)
@@ -240,7 +240,7 @@ fn post(at: Timestamp) -> Received {
         path: "/".to_owned(),
         query: String::new(),
         headers: crate::received::Headers::default(),
-        body: bytes::Bytes::new(),
+        body: bytes::Bytes::new().into(),
         peer: None,
         trace: None,
         client_certificate: None,

@@ -3,22 +3,22 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
 
 use super::formats::{Body, not_json};
 use super::request::Request;
 use crate::dead_letter::Detail;
 use crate::excerpt::shorten;
 use crate::json::{Document, write_string};
+use crate::received::SentBody;
 
 /// What the headers of a binary event begin with.
 pub(super) const PREFIX: &str = "ce-";
 
 /// Reads a body in the mode that the headers tell.
-pub(super) fn read(request: &Request, body: &Bytes) -> Result<Body, Detail> {
+pub(super) fn read(request: &Request, body: &SentBody) -> Result<Body, Detail> {
     let content_type = request.content_type();
     match media_type(content_type).as_str() {
-        "application/cloudevents+json" => parse(body.clone()).map(Body::Whole),
+        "application/cloudevents+json" => parse(body).map(Body::Whole),
         "application/cloudevents-batch+json" => batch(body),
         other if other.starts_with("application/cloudevents") => Err(Detail::message(format!(
             "{other:?} is a format of CloudEvents that is not read; let the sender use JSON or the binary mode"
@@ -32,13 +32,13 @@ pub(super) fn read(request: &Request, body: &Bytes) -> Result<Body, Detail> {
     }
 }
 
-fn parse(body: Bytes) -> Result<Document, Detail> {
-    Document::parse(body).map_err(|error| not_json(&error))
+fn parse(body: &SentBody) -> Result<Document, Detail> {
+    body.json().cloned().map_err(not_json)
 }
 
 /// The events of a batch; an empty one is kept as what it is.
-fn batch(body: &Bytes) -> Result<Body, Detail> {
-    let document = parse(body.clone())?;
+fn batch(body: &SentBody) -> Result<Body, Detail> {
+    let document = parse(body)?;
     match document.root().elements() {
         Some(elements) if !document.root().is_empty() => {
             // One more than is allowed shows that there are too many.
@@ -56,7 +56,7 @@ fn batch(body: &Bytes) -> Result<Body, Detail> {
 
 /// The event in the JSON format (1.0.2): attributes as text, `data` as it came in where it is JSON, as a string where it is
 /// other text, else as `data_base64`.
-fn binary(request: &Request, body: &Bytes) -> Result<Document, Detail> {
+fn binary(request: &Request, body: &SentBody) -> Result<Document, Detail> {
     let mut event = vec![b'{'];
     let mut member = |name: &str, value: &[u8]| {
         if event.len() > 1 {
@@ -85,14 +85,14 @@ fn binary(request: &Request, body: &Bytes) -> Result<Document, Detail> {
     match (is_json(request.content_type()), std::str::from_utf8(body)) {
         _ if body.is_empty() => {}
         (true, _) => {
-            parse(body.clone())?;
+            parse(body)?;
             member("data", data);
         }
         (false, Ok(text)) => member("data", &string(text)),
-        (false, Err(_)) => member("data_base64", &string(&STANDARD.encode(body))),
+        (false, Err(_)) => member("data_base64", &string(&STANDARD.encode(body.bytes()))),
     }
     event.push(b'}');
-    parse(event.into())
+    parse(&event.into())
 }
 
 fn string(text: &str) -> Vec<u8> {

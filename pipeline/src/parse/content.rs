@@ -3,16 +3,16 @@
 
 use std::io::{ErrorKind, Read};
 
-use bytes::Bytes;
 use flate2::bufread::MultiGzDecoder;
 
 use crate::dead_letter::Detail;
 use crate::excerpt::shorten;
+use crate::received::SentBody;
 
 const GZIP_MAGIC: &[u8] = b"\x1f\x8b";
 
 /// Undoes the encoding the request's headers name.
-pub(super) fn decode(body: &Bytes, encoding: &[&[u8]], limit: usize) -> Result<Bytes, Detail> {
+pub(super) fn decode(body: &SentBody, encoding: &[&[u8]], limit: usize) -> Result<SentBody, Detail> {
     match encoding {
         [] => Ok(body.clone()),
         [one] => match one.trim_ascii().to_ascii_lowercase().as_slice() {
@@ -30,7 +30,7 @@ pub(super) fn decode(body: &Bytes, encoding: &[&[u8]], limit: usize) -> Result<B
 }
 
 /// Undoes the encoding the bytes themselves show.
-pub(super) fn decode_by_magic(body: &Bytes, limit: usize) -> Result<Bytes, Detail> {
+pub(super) fn decode_by_magic(body: &SentBody, limit: usize) -> Result<SentBody, Detail> {
     if body.starts_with(GZIP_MAGIC) {
         gunzip(body, limit)
     } else {
@@ -39,7 +39,7 @@ pub(super) fn decode_by_magic(body: &Bytes, limit: usize) -> Result<Bytes, Detai
 }
 
 /// Every member of a gzip file (RFC 1952), checksums included.
-fn gunzip(body: &[u8], limit: usize) -> Result<Bytes, Detail> {
+fn gunzip(body: &[u8], limit: usize) -> Result<SentBody, Detail> {
     let mut text = Vec::new();
     // One byte more than allowed tells a text at the limit from one beyond it.
     let mut bounded = MultiGzDecoder::new(body).take(limit as u64 + 1);

@@ -10,6 +10,7 @@ use crate::excerpt::shorten;
 use crate::json::{Document, JsonError};
 use crate::jws::Compact;
 use crate::preset::BodyFormat;
+use crate::received::SentBody;
 
 /// A body that could be read.
 pub(super) enum Body {
@@ -32,7 +33,7 @@ impl Body {
 }
 
 /// Reads a body in the first format that fits. A form is tried where the content type says so, and nothing else then.
-pub(super) fn read(rules: &ParseRules, request: &Request, body: &Bytes) -> Result<Body, Vec<Detail>> {
+pub(super) fn read(rules: &ParseRules, request: &Request, body: &SentBody) -> Result<Body, Vec<Detail>> {
     let content_type = request.content_type();
     // An event in its headers needs no body.
     let may_be_empty = rules.formats.contains(&BodyFormat::CloudEvents);
@@ -40,22 +41,20 @@ pub(super) fn read(rules: &ParseRules, request: &Request, body: &Bytes) -> Resul
         return Err(vec![Detail::message("the body is empty")]);
     }
     if rules.formats.contains(&BodyFormat::Form) && form::is_form(content_type) {
-        return form::read(body, rules.form_field.as_deref())
+        return form::read(body.bytes(), rules.form_field.as_deref())
             .map(Body::Whole)
             .map_err(|detail| vec![detail]);
     }
     let mut details = Vec::new();
     for format in &rules.formats {
         let read = match format {
-            BodyFormat::Json => Document::parse(body.clone())
-                .map(Body::Whole)
-                .map_err(|error| not_json(&error)),
-            BodyFormat::JsonStream => Document::parse_sequence(body.clone())
+            BodyFormat::Json => body.json().cloned().map(Body::Whole).map_err(not_json),
+            BodyFormat::JsonStream => Document::parse_sequence(body.bytes().clone())
                 .map(Body::Sequence)
                 .map_err(|error| not_json(&error)),
             BodyFormat::CloudEvents => cloudevents::read(request, body),
-            BodyFormat::Jwt => claims(body).map(Body::Whole),
-            BodyFormat::Ndjson => lines(body).map(Body::Lines),
+            BodyFormat::Jwt => claims(body.bytes()).map(Body::Whole),
+            BodyFormat::Ndjson => lines(body.bytes()).map(Body::Lines),
             BodyFormat::Form => Err(no_form(content_type)),
         };
         match read {

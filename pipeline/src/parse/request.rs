@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::{cloudevents, whole_key};
@@ -12,7 +11,7 @@ use crate::definition::Definition;
 use crate::excerpt::shorten;
 use crate::json::Document;
 use crate::preset::BodyFormat;
-use crate::received::{Received, TraceId};
+use crate::received::{Received, SentBody, TraceId};
 use crate::verify::value::ValueSource;
 
 /// At the end of a name to keep: whatever follows.
@@ -29,7 +28,7 @@ pub struct Request {
     request_id: String,
     trace: Option<TraceId>,
     vendor_key: Option<String>,
-    body: Bytes,
+    body: SentBody,
 }
 
 /// Every header that is kept: those the preset lists (to which the definition adds what its schema rules compare), and
@@ -60,7 +59,7 @@ pub(super) fn headers_to_keep(definition: &Definition, request_key: &[Vec<ValueS
 }
 
 impl Request {
-    pub(super) fn of(received: &Received, keep: &[String]) -> Self {
+    pub(super) fn of(received: Received, keep: &[String]) -> Self {
         let kept = |name: &str| {
             keep.iter().any(|keep| match keep.strip_suffix(ANY) {
                 Some(prefix) => name.starts_with(prefix),
@@ -71,18 +70,18 @@ impl Request {
             .headers
             .iter()
             .filter(|(name, _)| kept(name))
-            .filter_map(|(name, _)| Some((name.to_owned(), joined(received, name)?)))
+            .filter_map(|(name, _)| Some((name.to_owned(), joined(&received, name)?)))
             .collect();
         Self {
             headers,
-            query: received.query.clone(),
-            method: received.method.clone(),
-            content_type: joined(received, "content-type"),
+            content_type: joined(&received, "content-type"),
+            query: received.query,
+            method: received.method,
             received_at: received.at,
-            request_id: received.request_id.clone(),
+            request_id: received.request_id,
             trace: received.trace,
             vendor_key: None,
-            body: received.body.clone(),
+            body: received.body,
         }
     }
 
@@ -91,7 +90,7 @@ impl Request {
     ///
     /// # Errors
     /// When its `receivedAt` is no time.
-    pub(crate) fn reenter(letter: &Letter, body: Bytes) -> Result<Self, String> {
+    pub(crate) fn reenter(letter: &Letter, body: SentBody) -> Result<Self, String> {
         let received_at = letter.received_at.parse().map_err(|error| {
             let text = shorten(&letter.received_at, 40);
             format!("the dead letter's receivedAt {text:?} is not a time: {error}")
@@ -187,13 +186,18 @@ impl Request {
 
     /// The body as received; of a replayed item that item's bytes.
     #[must_use]
-    pub fn body(&self) -> &Bytes {
+    pub fn body(&self) -> &SentBody {
         &self.body
     }
 }
 
 /// A header's values, joined as HTTP joins them.
 fn joined(received: &Received, name: &str) -> Option<String> {
-    let values: Vec<_> = received.headers.all(name).map(String::from_utf8_lossy).collect();
-    (!values.is_empty()).then(|| values.join(", "))
+    let mut values = received.headers.all(name).map(String::from_utf8_lossy);
+    let mut joined = values.next()?.into_owned();
+    for value in values {
+        joined.push_str(", ");
+        joined.push_str(&value);
+    }
+    Some(joined)
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use serde::Serialize;
 
 use crate::dead_letter::{DeadReason, Detail, Frame, Letter};
@@ -134,7 +135,7 @@ impl Prepared {
 #[derive(Clone)]
 pub struct Message {
     id: String,
-    body: Vec<u8>,
+    body: Bytes,
     // What a dead letter would be made of; it is made only when the queue refuses the message.
     event: Box<Event>,
     frame: Arc<Frame>,
@@ -159,7 +160,7 @@ impl Message {
     ) -> Self {
         Self {
             id,
-            body,
+            body: body.into(),
             event: Box::new(event),
             frame,
             redactor,
@@ -180,7 +181,7 @@ impl Message {
 
     /// One JSON value, ASCII only.
     #[must_use]
-    pub fn body(&self) -> &[u8] {
+    pub fn body(&self) -> &Bytes {
         &self.body
     }
 

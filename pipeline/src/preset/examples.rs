@@ -1,7 +1,6 @@
 //! Examples against their own preset: whether each is read in the preset's formats, and whether type and time stand where
 //! the preset looks for them. What signing and verification make of them needs secrets, and is not judged here.
 
-use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -101,7 +100,7 @@ fn received(example: &Example) -> Received {
             .iter()
             .map(|(name, value)| (name, fill(value).into_bytes()))
             .collect::<Headers>(),
-        body: Bytes::copy_from_slice(example.body.as_bytes()),
+        body: example.body.clone().into(),
         peer: None,
         trace: None,
         client_certificate: None,

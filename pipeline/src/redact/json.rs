@@ -36,6 +36,24 @@ pub(super) fn rewrite<'a>(redactor: &Redactor, document: &'a [u8]) -> Cow<'a, [u
     Cow::Owned(out)
 }
 
+/// Whether a string of this JSON document holds a secret behind an escape. Where none does and no secret stands in the
+/// document as it is, there is nothing to rewrite; few strings have escapes, so it is far faster to look at those alone.
+pub(super) fn hides(redactor: &Redactor, document: &[u8]) -> bool {
+    let mut at = 0;
+    while let Some(found) = memchr::memchr(b'\\', document.get(at..).unwrap_or_default()) {
+        // It is the first in its string, so the quotation mark before it is the one that opens the string.
+        let escape = at + found;
+        let before = document.get(..escape).unwrap_or_default();
+        let start = memchr::memrchr(b'"', before).unwrap_or_default();
+        let end = string_end(document, start);
+        if replacement(redactor, document.get(start..end).unwrap_or_default()).is_some() {
+            return true;
+        }
+        at = end.max(escape + 1);
+    }
+    false
+}
+
 /// What stands in a token's place, if it holds a secret.
 fn replacement(redactor: &Redactor, token: &[u8]) -> Option<Vec<u8>> {
     let Some(inner) = token.strip_prefix(b"\"") else {

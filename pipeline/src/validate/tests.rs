@@ -33,7 +33,7 @@ fn one(schema: Value) -> Schemas {
 
 fn item(headers: &[(&str, &str)], body: impl Into<Bytes>) -> Item {
     let rules = ParseRules::compile(&definition(&json!({}), &json!({}))).expect("rules");
-    let parsed = Parsed::of(&rules, &received(headers, body));
+    let parsed = Parsed::of(&rules, received(headers, body));
     parsed
         .into_items()
         .remove(0)

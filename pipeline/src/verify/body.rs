@@ -3,28 +3,29 @@
 
 use std::borrow::Cow;
 
-use bytes::Bytes;
 use serde_json::Value;
 
 use crate::json::{Document, Kind, Node};
+use crate::received::SentBody;
 
 /// A body that is JSON.
-pub(crate) struct Json(Document);
+#[derive(Clone, Copy)]
+pub(crate) struct Json<'a>(&'a Document);
 
 /// There is an object, an array or null where a text or a number belongs.
 pub(crate) struct NotScalar;
 
-impl Json {
-    pub(crate) fn parse(body: &Bytes) -> Option<Self> {
-        Document::parse(body.clone()).ok().map(Self)
+impl<'a> Json<'a> {
+    pub(crate) fn of(body: &'a SentBody) -> Option<Self> {
+        body.json().ok().map(Self)
     }
 
-    pub(crate) fn has(&self, pointer: &str) -> bool {
+    pub(crate) fn has(self, pointer: &str) -> bool {
         self.0.pointer(pointer).is_some()
     }
 
     /// Whether a scalar of this type and value stands there.
-    pub(crate) fn equals(&self, pointer: &str, expected: &Value) -> bool {
+    pub(crate) fn equals(self, pointer: &str, expected: &Value) -> bool {
         let Some(node) = self.0.pointer(pointer) else {
             return false;
         };
@@ -38,7 +39,7 @@ impl Json {
     }
 
     /// The text of a string, number or boolean.
-    pub(crate) fn scalar(&self, pointer: &str) -> Result<Option<Cow<'_, str>>, NotScalar> {
+    pub(crate) fn scalar(self, pointer: &str) -> Result<Option<Cow<'a, str>>, NotScalar> {
         match self.0.pointer(pointer) {
             None => Ok(None),
             Some(node) => node.scalar_text().map(Some).ok_or(NotScalar),
@@ -46,17 +47,17 @@ impl Json {
     }
 
     /// The name of the first member of the object that stands there.
-    pub(crate) fn first_member(&self, pointer: &str) -> Option<Cow<'_, str>> {
+    pub(crate) fn first_member(self, pointer: &str) -> Option<Cow<'a, str>> {
         self.0.pointer(pointer)?.first_member()
     }
 
     /// Whether null stands there.
-    pub(crate) fn is_null(&self, pointer: &str) -> bool {
+    pub(crate) fn is_null(self, pointer: &str) -> bool {
         self.0.pointer(pointer).is_some_and(Node::is_null)
     }
 
     /// Every value a pointer with `*` names; `None` in the list where an element has no text there.
-    pub(crate) fn each(&self, pointer: &str) -> Vec<Option<Cow<'_, str>>> {
+    pub(crate) fn each(self, pointer: &str) -> Vec<Option<Cow<'a, str>>> {
         let mut found = vec![Some(self.0.root())];
         for token in pointer.split('/').skip(1) {
             found = found

@@ -32,7 +32,7 @@ fn request(headers: &[(&str, &str)], body: &str) -> Received {
         path: "/hook".to_owned(),
         query: String::new(),
         headers: headers.iter().copied().collect::<Headers>(),
-        body: Bytes::copy_from_slice(body.as_bytes()),
+        body: Bytes::copy_from_slice(body.as_bytes()).into(),
         peer: None,
         trace: None,
         client_certificate: None,

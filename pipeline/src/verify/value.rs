@@ -114,7 +114,6 @@ pub(crate) fn is_pointer(text: &str) -> bool {
 /// A request with what is read out of it on demand, so that a body nobody looks into is never parsed.
 pub(crate) struct View<'a> {
     received: &'a Received,
-    json: OnceCell<Option<Json>>,
     query: OnceCell<Pairs>,
     form: OnceCell<Pairs>,
 }
@@ -125,7 +124,6 @@ impl<'a> View<'a> {
     pub(crate) fn new(received: &'a Received) -> Self {
         Self {
             received,
-            json: OnceCell::new(),
             query: OnceCell::new(),
             form: OnceCell::new(),
         }
@@ -136,10 +134,8 @@ impl<'a> View<'a> {
     }
 
     /// The body as JSON; `None` when it is none.
-    pub(crate) fn json(&self) -> Option<&Json> {
-        self.json
-            .get_or_init(|| Json::parse(&self.received.body))
-            .as_ref()
+    pub(crate) fn json(&self) -> Option<Json<'a>> {
+        Json::of(&self.received.body)
     }
 
     pub(crate) fn form(&self) -> &Pairs {

@@ -95,7 +95,7 @@ fn check_covered(catalogue: &Catalogue) -> (usize, usize) {
                 altered.push((
                     format!("body, bit {bit}"),
                     Received {
-                        body,
+                        body: body.into(),
                         ..signed.received.clone()
                     },
                 ));

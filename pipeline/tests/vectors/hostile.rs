@@ -499,7 +499,7 @@ proptest! {
                     path: "/hook".to_owned(),
                     query: query.clone(),
                     headers: names.iter().zip(&values).map(|(name, value)| (name, value.as_bytes())).collect(),
-                    body: Bytes::copy_from_slice(body.as_bytes()),
+                    body: Bytes::copy_from_slice(body.as_bytes()).into(),
                     peer: None,
                     trace: None,
                     client_certificate: None,

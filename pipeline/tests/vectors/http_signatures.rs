@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
 use mef_crds::{AllOf, HttpSig, Primitive, Verification, Webhook};
 use mef_pipeline::network_keys::NetworkKeys;
 use mef_pipeline::pipeline::RejectReason;
@@ -72,7 +71,7 @@ impl Case {
                 .iter()
                 .map(|(name, value)| (name, value.as_bytes()))
                 .collect::<Headers>(),
-            body: Bytes::from(self.body.clone()),
+            body: self.body.clone().into(),
             peer: None,
             trace: None,
             client_certificate: None,

@@ -196,7 +196,7 @@ impl Subject {
                 .iter()
                 .map(|(name, value)| (name.to_owned(), String::from_utf8(value.to_vec()).unwrap()))
                 .collect(),
-            body: received.body.clone(),
+            body: received.body.bytes().clone(),
         };
         let received = sign(&self.verifier, keys, &unsigned, now)
             .unwrap()
@@ -286,7 +286,7 @@ fn request(
             .iter()
             .map(|(name, value)| (name, value.as_bytes()))
             .collect::<Headers>(),
-        body: Bytes::copy_from_slice(body.as_bytes()),
+        body: Bytes::copy_from_slice(body.as_bytes()).into(),
         peer: None,
         trace: None,
         client_certificate: None,

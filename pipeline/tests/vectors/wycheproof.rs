@@ -40,7 +40,7 @@ fn accepts_by(verifier: &Verifier, secret: &str, message: &[u8], signature: &[u8
         path: "/".to_owned(),
         query: String::new(),
         headers: [("x-signature", hex(signature))].into_iter().collect::<Headers>(),
-        body: Bytes::copy_from_slice(message),
+        body: Bytes::copy_from_slice(message).into(),
         peer: None,
         trace: None,
         client_certificate: None,

@@ -59,7 +59,7 @@ impl NatsQueue {
             .subject(lane, reason_word(&message.attributes).as_deref());
         let outgoing = PublishMessage::build()
             .headers(headers(&message)?)
-            .payload(message.body.into())
+            .payload(message.body.clone())
             .expected_stream(self.layout.stream(lane));
         let outgoing = match &message.deduplication_id {
             Some(id) => outgoing.message_id(id),

@@ -103,7 +103,7 @@ mod tests {
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         Outgoing {
-            body: body.as_bytes().to_vec(),
+            body: body.as_bytes().to_vec().into(),
             attributes: attributes.collect::<BTreeMap<_, _>>(),
             deduplication_id: None,
         }
@@ -142,7 +142,7 @@ mod tests {
         }
         check(&message("", &[]), Some("empty"));
         let bytes = Outgoing {
-            body: vec![0xff],
+            body: vec![0xff].into(),
             ..message("", &[])
         };
         check(&bytes, Some("not UTF-8"));

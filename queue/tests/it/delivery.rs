@@ -16,7 +16,7 @@ async fn what_was_kept_is_there_after_a_restart_in_order_with_body_and_attribute
     sent[7]
         .attributes
         .insert("mef-source".into(), "security/zoom – ü".into());
-    sent[8].body = Vec::new();
+    sent[8].body = Vec::new().into();
     sent[9].attributes.clear();
     let queue = bench.open();
     let mut kept = keep(&queue, Lane::Events, sent[..60].to_vec()).await;
@@ -33,7 +33,7 @@ async fn what_was_kept_is_there_after_a_restart_in_order_with_body_and_attribute
     let back: Vec<Outgoing> = found
         .iter()
         .map(|one| Outgoing {
-            body: one.body.clone(),
+            body: one.body.clone().into(),
             attributes: one.attributes.clone(),
             deduplication_id: None,
         })

@@ -170,7 +170,7 @@ impl World {
             self.model.next[usize::from(dead)] += 1;
             let kept = Kept {
                 id: message.attributes[EVENT_ID].clone(),
-                body: message.body,
+                body: message.body.to_vec(),
                 sent_at: self.hands.now(),
                 receives: 0,
                 held: None,

@@ -138,8 +138,8 @@ fn check(promises: &Promises, events: &[Delivery], dead: &[Delivery]) {
         let id = &one.attributes[EVENT_ID];
         let sent = &promises.sent[id];
         assert_eq!(
-            (&sent.body, &sent.attributes),
-            (&one.body, &one.attributes),
+            (&sent.body[..], &sent.attributes),
+            (&one.body[..], &one.attributes),
             "{id} is not what was sent"
         );
         assert!(!promises.deleted.contains(id), "{id} was deleted and is back");

@@ -16,7 +16,7 @@ pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 /// A message with an event id and this body.
 pub(crate) fn message(id: &str, body: impl Into<Vec<u8>>) -> Outgoing {
     Outgoing {
-        body: body.into(),
+        body: body.into().into(),
         attributes: BTreeMap::from([(EVENT_ID.to_owned(), id.to_owned())]),
         deduplication_id: None,
     }

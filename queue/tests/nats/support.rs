@@ -90,7 +90,7 @@ pub(crate) async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool)
 /// A first delivery with this event id and body.
 pub(crate) fn event(id: &str, body: impl Into<Vec<u8>>) -> Outgoing {
     Outgoing {
-        body: body.into(),
+        body: body.into().into(),
         attributes: BTreeMap::from([(EVENT_ID.to_owned(), id.to_owned())]),
         deduplication_id: Some(id.to_owned()),
     }

@@ -14,7 +14,7 @@ async fn a_consumer_gets_an_acknowledged_message_with_its_attributes() {
         Lane::Dead,
         vec![{
             let mut letter = letter("one", "schema");
-            letter.body = body.as_bytes().to_vec();
+            letter.body = body.as_bytes().to_vec().into();
             letter
         }],
     )

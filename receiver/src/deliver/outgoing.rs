@@ -28,7 +28,7 @@ impl Pending {
             index,
             lane: Lane::Events,
             outgoing: Outgoing {
-                body: message.body().to_vec(),
+                body: message.body().clone(),
                 attributes: attributes([(EVENT_ID, id), (SOURCE, source)]),
                 deduplication_id: Some(id.to_owned()),
             },
@@ -42,7 +42,7 @@ impl Pending {
             index,
             lane: Lane::Dead,
             outgoing: Outgoing {
-                body,
+                body: body.into(),
                 attributes: attributes(letter.attributes()),
                 deduplication_id: Some(format!("{}/dead/{}", letter.event_id, letter.attempts)),
             },

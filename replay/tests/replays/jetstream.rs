@@ -40,7 +40,7 @@ async fn the_same_letter_twice(bed: &Bed) -> Arc<dyn Queue> {
     accept(&*queue, &refused(), &[json!({"id": 1})]).await;
     let letter = all(&*queue, Lane::Dead).await.remove(0);
     let again = Outgoing {
-        body: letter.body,
+        body: letter.body.into(),
         attributes: letter.attributes,
         deduplication_id: None,
     };

@@ -134,7 +134,7 @@ async fn the_others_stay_as_they_are(bed: Bed) {
     let failing = schema.clone().transform("abort");
     accept(&*queue, &failing, &[json!({"uuid": "a"}), json!({"uuid": "b"})]).await;
     let redriven = Outgoing {
-        body: br#"{"details": {}}"#.to_vec(),
+        body: br#"{"details": {}}"#.to_vec().into(),
         attributes: [("mef-event-id".to_owned(), "redriven".to_owned())].into(),
         deduplication_id: None,
     };

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use jiff::Timestamp;
 use mef_crds::{EventSource, EventSourceSpec};
 use mef_pipeline::dead_letter::Letter;
@@ -80,7 +79,7 @@ pub(crate) async fn accept(queue: &dyn Queue, recipe: &Recipe, events: &[Value])
             path: "/okta".to_owned(),
             query: String::new(),
             headers: Headers::from_iter([("authorization", TOKEN), ("content-type", "application/json")]),
-            body: Bytes::from(body),
+            body: body.into(),
             peer: None,
             trace: None,
             client_certificate: None,
@@ -120,7 +119,7 @@ pub(crate) async fn accept(queue: &dyn Queue, recipe: &Recipe, events: &[Value])
 fn first_delivery(id: &str, body: &[u8]) -> Outgoing {
     let pairs = [(EVENT_ID, id), (SOURCE, OKTA)];
     Outgoing {
-        body: body.to_vec(),
+        body: body.to_vec().into(),
         attributes: pairs
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .into(),
@@ -131,7 +130,7 @@ fn first_delivery(id: &str, body: &[u8]) -> Outgoing {
 fn of_letter(letter: &Letter) -> Outgoing {
     let pairs = letter.attributes();
     Outgoing {
-        body: letter.encode(262_144).expect("it fits"),
+        body: letter.encode(262_144).expect("it fits").into(),
         attributes: pairs
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .into(),

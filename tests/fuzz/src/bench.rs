@@ -72,7 +72,7 @@ impl Bench {
             path: "/fuzz".to_owned(),
             query: String::new(),
             headers: fixed.iter().chain(headers).copied().collect::<Headers>(),
-            body: Bytes::copy_from_slice(body),
+            body: Bytes::copy_from_slice(body).into(),
             peer: None,
             trace: None,
             client_certificate: None,

@@ -100,7 +100,7 @@ impl Written {
                 .iter()
                 .map(|(name, value)| (name, value.clone()))
                 .collect(),
-            body: Bytes::from(self.body.clone()),
+            body: self.body.clone().into(),
             peer: None,
             trace: None,
             client_certificate: None,

@@ -38,7 +38,7 @@ fn a_dead_request_is_read_again_as_the_first_time() {
         (Some(FORM), b"payload=[1,+2]".to_vec()),
         (Some(GZIP), gzip(b"[1")),
     ] {
-        let first = Parsed::of(&rules, &received(header.as_slice(), body.clone()));
+        let first = Parsed::of(&rules, received(header.as_slice(), body.clone()));
         let letter = letter(first.request().content_type());
         let request = Request::reenter(&letter, body.into()).expect("a request");
         let again = parse_again(&rules, request);
@@ -50,7 +50,7 @@ fn a_dead_request_is_read_again_as_the_first_time() {
         received_at: "yesterday".to_owned(),
         ..letter(None)
     };
-    let error = Request::reenter(&broken, Bytes::new()).expect_err("no time");
+    let error = Request::reenter(&broken, Bytes::new().into()).expect_err("no time");
     assert!(error.contains("\"yesterday\" is not a time"), "{error}");
 }
 
@@ -59,7 +59,7 @@ fn a_dead_item_is_taken_up_with_its_place() {
     let rules = rules(&json!({"requiredKeys": ["a"]}));
     let position = ItemPosition { index: 3, count: 7 };
     let request = |body: &'static str| {
-        Request::reenter(&letter(None), Bytes::from_static(body.as_bytes())).expect("a request")
+        Request::reenter(&letter(None), Bytes::from_static(body.as_bytes()).into()).expect("a request")
     };
     let item = Item::reenter(&rules, request("{\"a\": 1, \"key\": \"k\"}"), position).expect("an item");
     assert_eq!((item.index(), item.count(), item.vendor_key()), (3, 7, Some("k")));

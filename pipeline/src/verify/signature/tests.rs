@@ -16,7 +16,7 @@ fn check(yaml: &str, headers: &[(&str, &str)], expected: Result<(&[&str], Option
         path: "/".to_owned(),
         query: String::new(),
         headers: headers.iter().copied().collect::<Headers>(),
-        body: Bytes::new(),
+        body: Bytes::new().into(),
         peer: None,
         trace: None,
         client_certificate: None,

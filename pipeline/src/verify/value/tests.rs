@@ -13,7 +13,7 @@ fn request(headers: &[(&str, &[u8])], query: &str, body: &str) -> Received {
             .iter()
             .map(|(name, value)| (*name, value.to_vec()))
             .collect::<Headers>(),
-        body: Bytes::copy_from_slice(body.as_bytes()),
+        body: Bytes::copy_from_slice(body.as_bytes()).into(),
         peer: None,
         trace: None,
         client_certificate: None,

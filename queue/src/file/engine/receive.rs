@@ -133,7 +133,7 @@ impl Engine {
                     moving.push((
                         *sequence,
                         Outgoing {
-                            body: record.body,
+                            body: record.body.into(),
                             attributes: record.attributes,
                             deduplication_id: None,
                         },

@@ -187,7 +187,7 @@ impl Kept {
     fn of(events: &[Outgoing], dead: &[Outgoing]) -> Self {
         let each = |lane: Lane| {
             move |message: &Outgoing| {
-                let body = String::from_utf8(message.body.clone()).expect("text");
+                let body = String::from_utf8(message.body.to_vec()).expect("text");
                 (
                     lane,
                     timeless(&body),

@@ -108,7 +108,7 @@ impl Source {
                 .iter()
                 .map(|(name, value)| (name, value.as_bytes()))
                 .collect::<Headers>(),
-            body: Bytes::from(request.body.clone()),
+            body: request.body.clone().into(),
             peer: None,
             trace: None,
             client_certificate: None,

@@ -44,7 +44,7 @@ fn request(peer: &str, headers: &[(&str, &str)]) -> Received {
             .iter()
             .map(|(name, value)| (*name, value.as_bytes()))
             .collect::<Headers>(),
-        body: bytes::Bytes::new(),
+        body: bytes::Bytes::new().into(),
         peer: Some(peer.parse().unwrap()),
         trace: None,
         client_certificate: None,
