@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use super::tape::{DUPLICATES, ESCAPED, Entry, SUPERSEDED, Tag, Tape};
+use super::tape::{DUPLICATES, ESCAPED, Entry, SUPERSEDED, Tag, Tape, entry_of, hash_of};
 use super::{Document, text};
 
 /// What a value is.
@@ -86,7 +86,7 @@ impl<'a> Node<'a> {
     /// The digits of a number, as they are written.
     #[must_use]
     pub fn number_text(self) -> Option<Cow<'a, str>> {
-        (self.entry().tag() == Tag::Number).then(|| text::as_text(self.bytes()))
+        (self.entry().tag() == Tag::Number).then(|| Cow::Borrowed(self.text()))
     }
 
     /// What is compared with a text: the text of a string, the JSON text of a number or truth value; nothing for `null`,
@@ -95,7 +95,7 @@ impl<'a> Node<'a> {
     pub fn scalar_text(self) -> Option<Cow<'a, str>> {
         match self.entry().tag() {
             Tag::String => self.as_str(),
-            Tag::Number | Tag::True | Tag::False => Some(text::as_text(self.bytes())),
+            Tag::Number | Tag::True | Tag::False => Some(Cow::Borrowed(self.text())),
             Tag::Null | Tag::Array | Tag::Object => None,
         }
     }
@@ -147,21 +147,26 @@ impl<'a> Node<'a> {
 
     pub(super) fn get_hashed(self, hash: u32, name: &str) -> Option<Self> {
         let mut members = self.members()?;
+        if let Some(sorted) = self.tape.sorted_names(self.index) {
+            // No two of these have the same hash.
+            let at = sorted.binary_search_by_key(&hash, |name| hash_of(*name)).ok()?;
+            let key = entry_of(sorted[at]);
+            return self
+                .is_named(key, hash, name)
+                .then(|| Self::new(self.tape, key + 1));
+        }
         while let Some((key, value)) = members.advance() {
-            let entry = self.tape.entry(key);
-            let inner = self.tape.inner(key);
-            // An escaped name is decoded only where the hash says that it may be the one.
-            if entry.link == hash
-                && if entry.has(ESCAPED) {
-                    text::decode(inner, true) == name
-                } else {
-                    inner == name.as_bytes()
-                }
-            {
+            if self.is_named(key, hash, name) {
                 return Some(Self::new(self.tape, value));
             }
         }
         None
+    }
+
+    /// Whether this entry is a name and that one. An escaped name is decoded only where the hash says that it may be.
+    fn is_named(self, key: u32, hash: u32, name: &str) -> bool {
+        let entry = self.tape.entry(key);
+        entry.link == hash && text::decode(self.tape.inner(key), entry.has(ESCAPED)) == name
     }
 
     /// The part a JSON pointer (RFC 6901) leads to from here; the empty pointer is this value.
@@ -187,6 +192,11 @@ impl<'a> Node<'a> {
     /// The bytes of this value as they came in.
     #[must_use]
     pub fn bytes(self) -> &'a [u8] {
+        self.text().as_bytes()
+    }
+
+    /// The same as text.
+    fn text(self) -> &'a str {
         self.tape.span(self.index)
     }
 
@@ -204,7 +214,7 @@ impl<'a> Node<'a> {
         if self.entry().has(DUPLICATES) {
             self.rewrite_ascii(out);
         } else {
-            text::copy_as_ascii(self.bytes(), out);
+            text::copy_as_ascii(self.text(), out);
         }
     }
 
@@ -236,8 +246,8 @@ impl<'a> Node<'a> {
         (self.tape.entries.as_ptr() as usize, self.index)
     }
 
-    /// The bytes between a string's quotation marks, where they are its text as it is.
-    pub(super) fn plain_text(self) -> Option<&'a [u8]> {
+    /// What stands between a string's quotation marks, where it is its text as it is.
+    pub(super) fn plain_text(self) -> Option<&'a str> {
         let entry = self.entry();
         (entry.tag() == Tag::String && !entry.has(ESCAPED)).then(|| self.tape.inner(self.index))
     }

@@ -1,51 +1,90 @@
 //! Text to tape, in one pass and without recursion.
 
 use bytes::Bytes;
+use bytestring::ByteString;
 
-use super::tape::{DUPLICATES, ESCAPED, Entry, SUPERSEDED, Tag, Tape, after, narrow};
+use super::tape::{
+    DUPLICATES, ESCAPED, Entry, INDEXED_NAMES, SUPERSEDED, Tag, Tape, after, entry_of, hash_of, narrow,
+};
 use super::{JsonError, MAX_BYTES, MAX_DEPTH, MAX_VALUES, number, text};
 
 /// Reads one value and nothing after it.
 pub(super) fn value(bytes: Bytes) -> Result<(Tape, u32), JsonError> {
-    let mut parser = Parser::new(&bytes)?;
+    let text = text_of(bytes)?;
+    let mut parser = Parser::new(&text);
     parser.skip_whitespace();
     parser.value()?;
     parser.skip_whitespace();
-    if parser.at < bytes.len() {
+    if parser.at < text.len() {
         return Err(parser.error("expected the end of the text after the value"));
     }
-    let entries = parser.entries;
-    Ok((Tape { bytes, entries }, 0))
+    let Parser { entries, sorted, .. } = parser;
+    Ok((
+        Tape {
+            text,
+            entries,
+            sorted,
+        },
+        0,
+    ))
 }
 
 /// Reads values to the end of the text; their entries, one per value.
 pub(super) fn sequence(bytes: Bytes) -> Result<(Tape, Vec<u32>), JsonError> {
-    let mut parser = Parser::new(&bytes)?;
+    let text = text_of(bytes)?;
+    let mut parser = Parser::new(&text);
     let mut roots = Vec::new();
     parser.skip_whitespace();
-    while parser.at < bytes.len() {
+    while parser.at < text.len() {
         let root = narrow(parser.entries.len());
         parser.value()?;
         roots.push(root);
         let end = parser.at;
         parser.skip_whitespace();
         let scalar = !parser.entries[root as usize].is_container();
-        if scalar && parser.at == end && end < bytes.len() {
+        if scalar && parser.at == end && end < text.len() {
             return Err(parser.error("expected whitespace between two values"));
         }
     }
-    let entries = parser.entries;
-    Ok((Tape { bytes, entries }, roots))
+    let Parser { entries, sorted, .. } = parser;
+    Ok((
+        Tape {
+            text,
+            entries,
+            sorted,
+        },
+        roots,
+    ))
+}
+
+/// The bytes as text.
+fn text_of(bytes: Bytes) -> Result<ByteString, JsonError> {
+    if bytes.len() > MAX_BYTES {
+        let message = format!("the text is longer than {MAX_BYTES} bytes");
+        return Err(error_at(&bytes, 0, message));
+    }
+    if bytes.starts_with(b"\xef\xbb\xbf") {
+        let message = "the text starts with a byte order mark; JSON has none";
+        return Err(error_at(&bytes, 0, message));
+    }
+    ByteString::try_from(bytes.clone()).map_err(|error| {
+        let offset = error.valid_up_to();
+        let message = format!("byte 0x{:02x} is not UTF-8 here", bytes[offset]);
+        error_at(&bytes, offset, message)
+    })
 }
 
 struct Parser<'a> {
+    text: &'a str,
     bytes: &'a [u8],
     at: usize,
     entries: Vec<Entry>,
     /// The arrays and objects around the place, outermost first.
     open: Vec<Open>,
-    /// Hash and entry of the names of one object; kept to use its memory again.
-    names: Vec<(u32, u32)>,
+    /// Hash (upper half) and entry of the names of one object; kept to use its memory again.
+    names: Vec<u64>,
+    /// The same of all objects with many names, for the tape.
+    sorted: Vec<u64>,
 }
 
 struct Open {
@@ -56,27 +95,17 @@ struct Open {
 }
 
 impl<'a> Parser<'a> {
-    fn new(bytes: &'a [u8]) -> Result<Self, JsonError> {
-        let parser = Self {
-            bytes,
+    fn new(text: &'a str) -> Self {
+        Self {
+            text,
+            bytes: text.as_bytes(),
             at: 0,
             // Real events have a value or name per ten to twenty bytes.
-            entries: Vec::with_capacity(bytes.len() / 12 + 4),
+            entries: Vec::with_capacity(text.len() / 12 + 4),
             open: Vec::with_capacity(16),
             names: Vec::new(),
-        };
-        if bytes.len() > MAX_BYTES {
-            return Err(parser.error_at(0, format!("the text is longer than {MAX_BYTES} bytes")));
+            sorted: Vec::new(),
         }
-        if bytes.starts_with(b"\xef\xbb\xbf") {
-            return Err(parser.error_at(0, "the text starts with a byte order mark; JSON has none"));
-        }
-        if let Err(error) = std::str::from_utf8(bytes) {
-            let offset = error.valid_up_to();
-            let message = format!("byte 0x{:02x} is not UTF-8 here", bytes[offset]);
-            return Err(parser.error_at(offset, message));
-        }
-        Ok(parser)
     }
 
     /// Reads the value at the place, with everything in it.
@@ -190,28 +219,44 @@ impl<'a> Parser<'a> {
         let end = narrow(self.entries.len());
         let mut name = object + 1;
         while name < end {
-            self.names.push((self.entries[name as usize].link, name));
+            let hash = self.entries[name as usize].link;
+            self.names.push(u64::from(hash) << 32 | u64::from(name));
             name = after(&self.entries, name + 1);
         }
         self.names.sort_unstable();
-        if !self.names.is_sorted_by(|left, right| left.0 < right.0) {
+        if !self
+            .names
+            .is_sorted_by(|left, right| hash_of(*left) < hash_of(*right))
+        {
             return self.supersede_equal_hashes();
+        }
+        if self.names.len() >= INDEXED_NAMES {
+            // Looking a name up goes by the sorted ones from here on. Real events have such a name per thirty bytes or more.
+            if self.sorted.is_empty() {
+                self.sorted.reserve(self.bytes.len() / 32);
+            }
+            self.entries[object as usize + 1].set_count(narrow(self.sorted.len() + 1));
+            self.sorted.extend_from_slice(&self.names);
         }
         0
     }
 
     fn supersede_equal_hashes(&mut self) -> u32 {
         let mut superseded = 0;
-        for group in self.names.chunk_by(|left, right| left.0 == right.0) {
+        for group in self
+            .names
+            .chunk_by(|left, right| hash_of(*left) == hash_of(*right))
+        {
             if group.len() == 1 {
                 continue;
             }
             let mut names: Vec<_> = group
                 .iter()
-                .map(|(_, index)| {
-                    let entry = self.entries[*index as usize];
-                    let inner = &self.bytes[entry.start as usize + 1..entry.end as usize - 1];
-                    (text::decode(inner, entry.has(ESCAPED)), *index)
+                .map(|name| {
+                    let index = entry_of(*name);
+                    let entry = self.entries[index as usize];
+                    let inner = &self.text[entry.start as usize + 1..entry.end as usize - 1];
+                    (text::decode(inner, entry.has(ESCAPED)), index)
                 })
                 .collect();
             names.sort_unstable();
@@ -232,7 +277,7 @@ impl<'a> Parser<'a> {
         }
         let start = self.at;
         let escaped = self.string()?;
-        let inner = &self.bytes[start + 1..self.at - 1];
+        let inner = &self.text[start + 1..self.at - 1];
         let hash = text::name_hash(&text::decode(inner, escaped));
         if let Some(entry) = self.entries.last_mut() {
             entry.link = hash;
@@ -331,9 +376,7 @@ impl<'a> Parser<'a> {
 
     /// An error at the place, with the character that is found there.
     fn error(&self, expected: &str) -> JsonError {
-        let found = std::str::from_utf8(&self.bytes[self.at..])
-            .ok()
-            .and_then(|rest| rest.chars().next());
+        let found = self.text.get(self.at..).and_then(|rest| rest.chars().next());
         let message = match found {
             None => format!("{expected}; the text ends here"),
             Some(character) => format!("{expected}, found {character:?}"),
@@ -342,22 +385,26 @@ impl<'a> Parser<'a> {
     }
 
     fn error_at(&self, offset: usize, message: impl Into<String>) -> JsonError {
-        let before = &self.bytes[..offset];
-        let line_start = before
-            .iter()
-            .rposition(|byte| *byte == b'\n')
-            .map_or(0, |at| at + 1);
-        let lines = before.iter().filter(|byte| **byte == b'\n').count();
-        // Bytes that do not continue a character: also right in a text that is no UTF-8 from here on.
-        let characters = before[line_start..]
-            .iter()
-            .filter(|byte| **byte & 0xc0 != 0x80)
-            .count();
-        JsonError {
-            line: narrow(lines + 1),
-            column: narrow(characters + 1),
-            offset,
-            message: message.into(),
-        }
+        error_at(self.bytes, offset, message)
+    }
+}
+
+fn error_at(bytes: &[u8], offset: usize, message: impl Into<String>) -> JsonError {
+    let before = &bytes[..offset];
+    let line_start = before
+        .iter()
+        .rposition(|byte| *byte == b'\n')
+        .map_or(0, |at| at + 1);
+    let lines = before.iter().filter(|byte| **byte == b'\n').count();
+    // Bytes that do not continue a character: also right in a text that is no UTF-8 from here on.
+    let characters = before[line_start..]
+        .iter()
+        .filter(|byte| **byte & 0xc0 != 0x80)
+        .count();
+    JsonError {
+        line: narrow(lines + 1),
+        column: narrow(characters + 1),
+        offset,
+        message: message.into(),
     }
 }

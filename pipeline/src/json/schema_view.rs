@@ -58,11 +58,11 @@ impl<'a> TapeNode<'a> {
         }
     }
 
-    /// The bytes of a string whose text needs no decoding.
-    fn plain_text(self) -> Option<&'a [u8]> {
+    /// A string whose text needs no decoding.
+    fn plain_text(self) -> Option<&'a str> {
         match self {
             Self::Value(node) => node.plain_text(),
-            Self::Name(name) => Some(name.as_bytes()),
+            Self::Name(name) => Some(name),
         }
     }
 }
@@ -116,8 +116,7 @@ impl<'a> SchemaNode<'a, Tape> for TapeNode<'a> {
 
     fn string_length(&self) -> Option<u64> {
         let characters = match self.plain_text() {
-            // Every byte but those that continue a character.
-            Some(bytes) => bytes.iter().filter(|byte| **byte & 0xc0 != 0x80).count(),
+            Some(text) => text.chars().count(),
             None => self.as_string()?.chars().count(),
         };
         Some(characters as u64)
@@ -131,7 +130,7 @@ impl<'a> SchemaNode<'a, Tape> for TapeNode<'a> {
                 .as_number()
                 .is_some_and(|own| jsonschema_value::cmp::equal_numbers(&own, number)),
             SerdeValue::String(text) => match self.plain_text() {
-                Some(bytes) => bytes == text.as_bytes(),
+                Some(own) => own == text.as_str(),
                 None => self.as_string().is_some_and(|own| own == text.as_str()),
             },
             SerdeValue::Array(elements) => self.as_array().is_some_and(|own| {

@@ -2,12 +2,20 @@
 //! costs one allocation however many values it has.
 
 use bytes::Bytes;
+use bytestring::ByteString;
 
 /// A text and the places of its values.
 pub(super) struct Tape {
-    pub(super) bytes: Bytes,
+    pub(super) text: ByteString,
     pub(super) entries: Vec<Entry>,
+    /// Hash (upper half) and entry of the names of every object with [`INDEXED_NAMES`] or more, sorted object by object. The
+    /// count of such an object's first name is one more than where its names begin here.
+    pub(super) sorted: Vec<u64>,
 }
+
+/// From how many names on an object's are found by halving instead of one by one. An object with equal names is not among
+/// them.
+pub(super) const INDEXED_NAMES: usize = 8;
 
 /// One value or name. Sixteen bytes.
 #[derive(Clone, Copy)]
@@ -18,7 +26,8 @@ pub(super) struct Entry {
     pub(super) end: u32,
     /// Of an array or object: the entry after everything in it. Of a name: the hash of its decoded text.
     pub(super) link: u32,
-    /// What it is (3 bits), marks (4 bits), and of an array or object how many there are in it, equal names once (25).
+    /// What it is (3 bits), marks (4 bits), and of an array or object how many there are in it, equal names once (25); of a
+    /// name see [`Tape::sorted`].
     info: u32,
 }
 
@@ -102,21 +111,33 @@ impl Tape {
         self.entries[index as usize]
     }
 
-    /// The bytes of a value or name, quotation marks included.
-    pub(super) fn span(&self, index: u32) -> &[u8] {
+    /// The text of a value or name, quotation marks included.
+    pub(super) fn span(&self, index: u32) -> &str {
         let entry = self.entry(index);
-        &self.bytes[entry.start as usize..entry.end as usize]
+        &self.text[entry.start as usize..entry.end as usize]
     }
 
-    /// The bytes between the quotation marks.
-    pub(super) fn inner(&self, index: u32) -> &[u8] {
+    /// The text between the quotation marks.
+    pub(super) fn inner(&self, index: u32) -> &str {
         let entry = self.entry(index);
-        &self.bytes[entry.start as usize + 1..entry.end as usize - 1]
+        &self.text[entry.start as usize + 1..entry.end as usize - 1]
+    }
+
+    /// The sorted names of an object, where it has them.
+    pub(super) fn sorted_names(&self, object: u32) -> Option<&[u64]> {
+        let count = self.entry(object).count();
+        if count < INDEXED_NAMES {
+            return None;
+        }
+        let begin = self.entry(object + 1).count().checked_sub(1)?;
+        self.sorted.get(begin..begin + count)
     }
 
     pub(super) fn shared_bytes(&self, index: u32) -> Bytes {
         let entry = self.entry(index);
-        self.bytes.slice(entry.start as usize..entry.end as usize)
+        self.text
+            .as_bytes()
+            .slice(entry.start as usize..entry.end as usize)
     }
 }
 
@@ -128,6 +149,16 @@ pub(super) fn after(entries: &[Entry], index: u32) -> u32 {
     } else {
         index + 1
     }
+}
+
+/// The hash of a sorted name.
+pub(super) fn hash_of(name: u64) -> u32 {
+    narrow((name >> 32) as usize)
+}
+
+/// The entry of a sorted name.
+pub(super) fn entry_of(name: u64) -> u32 {
+    narrow((name & u64::from(u32::MAX)) as usize)
 }
 
 /// Offsets and counts fit in 32 bits, because a text is at most [`super::MAX_BYTES`] long.

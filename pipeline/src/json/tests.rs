@@ -175,6 +175,33 @@ fn many_equal_or_colliding_names_cost_no_square() {
 }
 
 #[test]
+fn a_name_is_found_however_many_there_are() {
+    for count in 0..40 {
+        let names: Vec<String> = (0..count).map(|number| format!("name-{number}")).collect();
+        let mut members: Vec<String> = names
+            .iter()
+            .map(|name| format!("\"{name}\": \"{name}\""))
+            .collect();
+        members.push(r#""na\u006de-x": "escaped""#.to_owned());
+        let distinct = parsed(&format!("[{{}}, {{{}}}]", members.join(",")));
+        members.push(r#""name-0": "again""#.to_owned());
+        let equal = parsed(&format!("[{{}}, {{{}}}]", members.join(",")));
+        for (document, first) in [(&distinct, "name-0"), (&equal, "again")] {
+            let object = document.pointer("/1").expect("an object");
+            let text = |name: &str| object.get(name).and_then(Node::as_str);
+            for name in names.iter().skip(1) {
+                assert_eq!(text(name).as_deref(), Some(name.as_str()), "of {count}");
+            }
+            assert_eq!(text("name-x").as_deref(), Some("escaped"), "of {count}");
+            assert_eq!(text("name-"), None, "of {count}");
+            if count > 0 {
+                assert_eq!(text("name-0").as_deref(), Some(first), "of {count}");
+            }
+        }
+    }
+}
+
+#[test]
 fn half_a_surrogate_pair_is_kept_as_its_escape_and_read_as_the_replacement_character() {
     for (text, decoded) in [
         (r#""\ud800""#, "\u{fffd}"),

@@ -27,29 +27,21 @@ pub(super) fn plain_prefix(bytes: &[u8]) -> usize {
     at + bytes[at..].iter().position(special).unwrap_or(bytes.len() - at)
 }
 
-/// The text of a string from the bytes between its quotation marks. Half a surrogate pair becomes U+FFFD.
-pub(super) fn decode(inner: &[u8], escaped: bool) -> Cow<'_, str> {
+/// The text of a string from what stands between its quotation marks. Half a surrogate pair becomes U+FFFD.
+pub(super) fn decode(inner: &str, escaped: bool) -> Cow<'_, str> {
     if !escaped {
-        return as_text(inner);
+        return Cow::Borrowed(inner);
     }
     let mut text = String::with_capacity(inner.len());
     let mut rest = inner;
-    while let Some(at) = rest.iter().position(|byte| *byte == b'\\') {
-        text.push_str(&as_text(&rest[..at]));
-        let (character, length) = unescape(&rest[at..]);
+    while let Some(at) = rest.find('\\') {
+        text.push_str(&rest[..at]);
+        let (character, length) = unescape(&rest.as_bytes()[at..]);
         text.push(character);
         rest = &rest[at + length..];
     }
-    text.push_str(&as_text(rest));
+    text.push_str(rest);
     Cow::Owned(text)
-}
-
-/// The bytes were checked when they were parsed, so nothing is ever replaced here.
-pub(super) fn as_text(bytes: &[u8]) -> Cow<'_, str> {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => Cow::Borrowed(text),
-        Err(_) => String::from_utf8_lossy(bytes),
-    }
 }
 
 /// The character of the escape at the start, and its length in bytes. The parser has checked its form.
@@ -100,27 +92,23 @@ pub(super) fn name_hash(name: &str) -> u32 {
 
 /// Appends JSON text as ASCII on one line: characters beyond ASCII and DEL, which stand only in strings, as `\u` escapes;
 /// control characters, which stand only between tokens, not at all.
-pub(super) fn copy_as_ascii(json: &[u8], out: &mut Vec<u8>) {
+pub(super) fn copy_as_ascii(json: &str, out: &mut Vec<u8>) {
     let mut rest = json;
     loop {
-        let length = printable_prefix(rest);
-        out.extend_from_slice(&rest[..length]);
-        rest = &rest[length..];
-        let Some(byte) = rest.first() else { return };
-        if *byte < 0x20 {
-            rest = &rest[1..];
-            continue;
+        let (printable, other) = rest.split_at(printable_prefix(rest.as_bytes()));
+        out.extend_from_slice(printable.as_bytes());
+        if other.is_empty() {
+            return;
         }
-        let length = rest
-            .iter()
-            .position(|byte| (0x20..0x7f).contains(byte))
-            .unwrap_or(rest.len());
-        for character in as_text(&rest[..length]).chars() {
-            if character >= '\u{7f}' {
-                write_escape(character, out);
-            }
+        let mut bytes = other.bytes();
+        let length = bytes
+            .position(|byte| (0x20..0x7f).contains(&byte))
+            .unwrap_or(other.len());
+        let (others, after) = other.split_at(length);
+        for character in others.chars().filter(|character| *character >= '\u{7f}') {
+            write_escape(character, out);
         }
-        rest = &rest[length..];
+        rest = after;
     }
 }
 

@@ -51,6 +51,10 @@ fn escapes_do_not_hide_a_secret() {
     json(r#"["\u0063orrect\u002dhorse-battery"]"#, r#"["[redacted]"]"#);
     json(r#"["\u00733cret"]"#, r#"["[redacted]"]"#);
     json(r#"["\n\"correct-horse-battery\""]"#, r#"["\n\"[redacted]\""]"#);
+    json(
+        r#"["a\\", {"\\\"": "b\n"}, "plain", "\u0063orrect-horse-battery"]"#,
+        r#"["a\\", {"\\\"": "b\n"}, "plain", "[redacted]"]"#,
+    );
 }
 
 #[test]

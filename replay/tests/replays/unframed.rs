@@ -46,7 +46,10 @@ async fn a_message_a_consumer_could_not_use_is_resent_as_it_is() {
         let back = bench.all(Lane::Events).await;
         let mut attributes = message.attributes.clone();
         attributes.insert(REPLAY.to_owned(), "redrive/1".to_owned());
-        assert_eq!((&back[0].body[..], &back[0].attributes), (&message.body[..], &attributes));
+        assert_eq!(
+            (&back[0].body[..], &back[0].attributes),
+            (&message.body[..], &attributes)
+        );
         assert!(bench.all(Lane::Dead).await.is_empty());
     }
 }

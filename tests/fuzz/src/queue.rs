@@ -191,7 +191,10 @@ async fn check_open(queue: &FileQueue, complete: bool) {
 fn check_one(found: &Delivery) {
     let kept = CLOSED.messages.get(&found.message_id);
     let kept = kept.unwrap_or_else(|| panic!("{} was never kept", found.message_id));
-    assert_eq!((&found.body[..], &found.attributes), (&kept.body[..], &kept.attributes));
+    assert_eq!(
+        (&found.body[..], &found.attributes),
+        (&kept.body[..], &kept.attributes)
+    );
 }
 
 fn message(body: &str) -> Outgoing {
