@@ -77,7 +77,7 @@ impl Document {
     /// # Errors
     /// With the first place where it is not.
     pub fn parse(bytes: impl Into<Bytes>) -> Result<Self, JsonError> {
-        let (tape, root) = parser::value(bytes.into())?;
+        let (tape, root) = parser::value(&bytes.into())?;
         Ok(Self {
             tape: Arc::new(tape),
             root,
@@ -90,7 +90,7 @@ impl Document {
     /// # Errors
     /// With the first place that belongs to no value; the values before it are not returned.
     pub fn parse_sequence(bytes: impl Into<Bytes>) -> Result<Vec<Self>, JsonError> {
-        let (tape, roots) = parser::sequence(bytes.into())?;
+        let (tape, roots) = parser::sequence(&bytes.into())?;
         let tape = Arc::new(tape);
         let document = |root| Self {
             tape: Arc::clone(&tape),

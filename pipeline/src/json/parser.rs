@@ -9,7 +9,7 @@ use super::tape::{
 use super::{JsonError, MAX_BYTES, MAX_DEPTH, MAX_VALUES, number, text};
 
 /// Reads one value and nothing after it.
-pub(super) fn value(bytes: Bytes) -> Result<(Tape, u32), JsonError> {
+pub(super) fn value(bytes: &Bytes) -> Result<(Tape, u32), JsonError> {
     let text = text_of(bytes)?;
     let mut parser = Parser::new(&text);
     parser.skip_whitespace();
@@ -30,7 +30,7 @@ pub(super) fn value(bytes: Bytes) -> Result<(Tape, u32), JsonError> {
 }
 
 /// Reads values to the end of the text; their entries, one per value.
-pub(super) fn sequence(bytes: Bytes) -> Result<(Tape, Vec<u32>), JsonError> {
+pub(super) fn sequence(bytes: &Bytes) -> Result<(Tape, Vec<u32>), JsonError> {
     let text = text_of(bytes)?;
     let mut parser = Parser::new(&text);
     let mut roots = Vec::new();
@@ -58,19 +58,19 @@ pub(super) fn sequence(bytes: Bytes) -> Result<(Tape, Vec<u32>), JsonError> {
 }
 
 /// The bytes as text.
-fn text_of(bytes: Bytes) -> Result<ByteString, JsonError> {
+fn text_of(bytes: &Bytes) -> Result<ByteString, JsonError> {
     if bytes.len() > MAX_BYTES {
         let message = format!("the text is longer than {MAX_BYTES} bytes");
-        return Err(error_at(&bytes, 0, message));
+        return Err(error_at(bytes, 0, message));
     }
     if bytes.starts_with(b"\xef\xbb\xbf") {
         let message = "the text starts with a byte order mark; JSON has none";
-        return Err(error_at(&bytes, 0, message));
+        return Err(error_at(bytes, 0, message));
     }
     ByteString::try_from(bytes.clone()).map_err(|error| {
         let offset = error.valid_up_to();
         let message = format!("byte 0x{:02x} is not UTF-8 here", bytes[offset]);
-        error_at(&bytes, offset, message)
+        error_at(bytes, offset, message)
     })
 }
 
