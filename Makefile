@@ -65,13 +65,14 @@ e2e-aws: tools ## Sources in AWS as MiniStack plays it: REST API, HTTP API, and 
 	MEF_E2E_AWS=1 MEF_BUILT=1 cargo test --locked --workspace --test it -- --nocapture aws_story
 
 .PHONY: lint
-lint: $(TOOLS)/bin/cargo-deny ## Format, clippy with warnings as errors, generated files, bans, licences, sources
+lint: $(TOOLS)/bin/cargo-deny ## Format, clippy with warnings as errors, generated files, bans, licences, sources, the fuzzers' lock file
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	cargo run --quiet --package mef-crds --bin crdgen -- --check crds
 	cargo run --quiet --package mef --bin providersgen -- --check docs/providers.md
 	examples/argocd/lua/make - | diff - examples/argocd/argocd-cm.yaml
 	$(TOOLS)/bin/cargo-deny check bans licenses sources
+	cargo metadata --locked --quiet --format-version 1 --manifest-path fuzz/Cargo.toml >/dev/null
 
 # Release builds, in a folder of the machine's disk: what is measured is made durable there.
 BENCH_FOLDER ?= $(MEF_CACHE)/bench
