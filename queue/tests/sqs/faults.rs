@@ -159,6 +159,19 @@ async fn a_scan_ends_politely_when_too_many_messages_are_in_flight() {
     assert_eq!(entries.len(), 2);
 }
 
+/// The ids that a scan shows until it is at its end.
+async fn scanned(queue: &SqsQueue) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    loop {
+        let after = found.last().cloned();
+        let more = queue.scan(Lane::Dead, after, 10).await.unwrap();
+        if more.is_empty() {
+            return found;
+        }
+        found.extend(more.into_iter().map(|delivery| delivery.message_id));
+    }
+}
+
 #[tokio::test]
 async fn a_look_that_finds_nothing_is_not_the_end_of_a_scan() {
     let wire = Wire::start(vec![
@@ -173,16 +186,7 @@ async fn a_look_that_finds_nothing_is_not_the_end_of_a_scan() {
         received(&["never asked for"]),
     ])
     .await;
-    let queue = queue(&wire);
-    let mut found = Vec::new();
-    loop {
-        let after = found.last().cloned();
-        let more = queue.scan(Lane::Dead, after, 10).await.unwrap();
-        if more.is_empty() {
-            break;
-        }
-        found.extend(more.into_iter().map(|delivery| delivery.message_id));
-    }
+    let found = scanned(&queue(&wire)).await;
     assert_eq!(found, ["a", "b"]);
 }
 
@@ -214,16 +218,7 @@ async fn looks_that_find_only_what_was_shown_are_not_the_end_of_a_scan() {
     // And once more, without an end: a scan that learns nothing ends all the same.
     script.extend(std::iter::repeat_with(|| received(&["a"])).take(20));
     let wire = Wire::start(script).await;
-    let queue = queue(&wire);
-    let mut found = Vec::new();
-    loop {
-        let after = found.last().cloned();
-        let more = queue.scan(Lane::Dead, after, 10).await.unwrap();
-        if more.is_empty() {
-            break;
-        }
-        found.extend(more.into_iter().map(|delivery| delivery.message_id));
-    }
+    let found = scanned(&queue(&wire)).await;
     assert_eq!(found, ["a", "b", "c"]);
     let looks = wire.asked().into_iter();
     let looks = looks.filter(|asked| asked.action == "ReceiveMessage").count();
