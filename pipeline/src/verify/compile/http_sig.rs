@@ -17,6 +17,12 @@ impl Compiler<'_> {
                 Ok(component) if components.contains(&component) => {
                     self.error(&field, format!("{text:?} is there already"));
                 }
+                Ok(component) if component.holds_every_signature() => {
+                    self.error(
+                        &field,
+                        format!("{text:?} holds the signature itself, so no sender can sign it; name another signature as in signature;key=\"sig2\""),
+                    );
+                }
                 Ok(component) => components.push(component),
                 Err(error) => self.error(&field, error.to_string()),
             }

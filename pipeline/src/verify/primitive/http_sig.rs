@@ -238,6 +238,10 @@ impl HttpSig {
                 .filter_map(|name| Component::parse(name).ok())
                 .collect();
         }
+        if components.iter().any(Component::is_of_signatures) {
+            let detail = "the signature covers another one, which is not made here";
+            return Err(CannotSign::Content(Unverified::malformed(detail)));
+        }
         let mut received = received.clone();
         let mut added = Vec::new();
         if components

@@ -5,6 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sfv::{Dictionary, Item, ItemSerializer, List, ListEntry, ListSerializer, Parser, Version};
 
+use super::offer::{SIGNATURE, SIGNATURE_INPUT};
 use crate::received::Received;
 use crate::verify::value::is_header_name;
 
@@ -150,6 +151,19 @@ impl Component {
     /// Whether it stands for the body: the whole `content-digest`.
     pub(crate) fn covers_body(&self) -> bool {
         self.content_digest() == Some(None)
+    }
+
+    /// Whether it is a signature, or what one covers.
+    pub(super) fn is_of_signatures(&self) -> bool {
+        matches!(&self.what, What::Field { name, .. } if [SIGNATURE, SIGNATURE_INPUT].contains(&name.as_str()))
+    }
+
+    /// Whether it holds every signature of a message, so that one over it would have to cover itself.
+    pub(crate) fn holds_every_signature(&self) -> bool {
+        match &self.what {
+            What::Field { name, form } => name == SIGNATURE && !matches!(form, Form::Member(_)),
+            _ => false,
+        }
     }
 
     /// Whether its value is made of the configured URL.
