@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::aws::AwsRuntime;
 
+/// What SQS tells as the URL of a queue; FIFO queues are refused by a rule of their own, which says why.
+const QUEUE_URL: &str = r"^https://sqs\.[a-z]{2}(-[a-z]+)+-[0-9]+\.amazonaws\.(com|com\.cn|eu)/[0-9]{12}/[A-Za-z0-9_-]{1,80}(\.fifo)?$";
+
 /// Where the source runs. Absent: only `mef dev` runs it, and in a cluster it is Stalled with `NoRuntime`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[x_kube(
@@ -251,18 +254,14 @@ pub struct SqsQueues {
     /// `https://sqs.eu-central-1.amazonaws.com/111122223333/zoom`. It names the region and the account. It cannot change.
     #[schemars(
         length(min = 40, max = 256),
-        regex(
-            pattern = r"^https://sqs\.[a-z]{2}(-[a-z]+)+-[0-9]+\.amazonaws\.(com|com\.cn|eu)/[0-9]{12}/[A-Za-z0-9_-]{1,80}(\.fifo)?$"
-        )
+        regex(pattern = QUEUE_URL)
     )]
     pub queue_url: String,
     /// The queue of the dead letters, in the same account and region; its retention is best 14 days, and it has no redrive
     /// policy of its own. Another one than `queueUrl`. It cannot change.
     #[schemars(
         length(min = 40, max = 256),
-        regex(
-            pattern = r"^https://sqs\.[a-z]{2}(-[a-z]+)+-[0-9]+\.amazonaws\.(com|com\.cn|eu)/[0-9]{12}/[A-Za-z0-9_-]{1,80}(\.fifo)?$"
-        )
+        regex(pattern = QUEUE_URL)
     )]
     pub dead_letter_queue_url: String,
 }

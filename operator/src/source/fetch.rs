@@ -109,20 +109,10 @@ pub async fn references(
 
 /// The Secrets a source names.
 pub fn secret_names(object: &EventSource) -> impl Iterator<Item = &str> {
-    let credentials = object.spec.runtime.as_ref().and_then(|runtime| {
-        runtime
-            .cluster
-            .as_ref()?
-            .queue
-            .nats
-            .as_ref()?
-            .credentials_ref
-            .as_ref()
-    });
     let of_webhook = object.spec.webhook.secrets.iter();
     of_webhook
         .filter_map(|entry| Some(entry.secret_ref.as_ref()?.name.as_str()))
-        .chain(credentials.map(|reference| reference.name.as_str()))
+        .chain(kept::credentials(object).map(|reference| reference.name.as_str()))
 }
 
 async fn children(client: &Client, object: &EventSource) -> Result<Vec<Live>, kube::Error> {

@@ -2,7 +2,7 @@
 //! the two apart for whoever only wants to know.
 
 use k8s_openapi::api::core::v1::ServiceAccount;
-use mef_crds::{EventSource, NatsQueue, Reason, SqsQueues};
+use mef_crds::{EventSource, NatsQueue, Reason, SecretName, SqsQueues};
 use mef_pipeline::diagnostics::Problem;
 use mef_queue::Lane;
 
@@ -96,6 +96,13 @@ fn known(config: &Config) -> String {
 #[must_use]
 pub fn sqs(object: &EventSource) -> Option<&SqsQueues> {
     object.spec.runtime.as_ref()?.cluster.as_ref()?.queue.sqs.as_ref()
+}
+
+/// The Secret of the NATS credentials a source names.
+#[must_use]
+pub fn credentials(object: &EventSource) -> Option<&SecretName> {
+    let cluster = object.spec.runtime.as_ref()?.cluster.as_ref()?;
+    cluster.queue.nats.as_ref()?.credentials_ref.as_ref()
 }
 
 /// What the queue and the dead letters are called.

@@ -1,6 +1,7 @@
 //! One look at a source in AWS: fetch → validate → render → observe → decide → call → status. The steps are pure; here they are
 //! carried out, at most one call that changes something, and never before what is begun stands in the status.
 
+mod endpoint;
 pub(super) mod queues;
 mod status;
 
@@ -29,7 +30,6 @@ use crate::aws::memory::Memory;
 use crate::aws::names::Names;
 use crate::aws::package::{Packed, pack};
 use crate::aws::place::{Documents, Place, documents};
-use crate::aws::probe;
 use crate::aws::record::recall;
 use crate::aws::refusal::{Kind, Refusal};
 use crate::aws::requests::{Subject, request};
@@ -279,27 +279,6 @@ impl Look<'_> {
             Err(refusal) => Sight::Unseen(refusal),
         };
         (Some(caller), sight)
-    }
-
-    /// Whether the source answers at its URL, once its stack stands; none where nothing new is known.
-    async fn endpoint(&self, client: &Client, decision: &Decision, stack: Option<&Stack>) -> Option<Aspect> {
-        let told = &decision.told;
-        if told.ready.holds != Some(true) || told.reconciling.is_some() {
-            return None;
-        }
-        let url = stack?.outputs.get("WebhookUrl")?;
-        if !self.place.runtime.allowed_cidrs.is_empty() {
-            let message = "allowedCidrs keeps everybody else from the URL, the operator too";
-            return Some(Aspect::unknown(Reason::NotProbed, message));
-        }
-        if self.context.config.probe_endpoints == Some(false) {
-            let message = "the operator is configured to ask no URL (probeEndpoints)";
-            return Some(Aspect::unknown(Reason::NotProbed, message));
-        }
-        let good = self.judged.good.as_ref();
-        let methods = good.map(methods).unwrap_or_default();
-        let answered = client.probe(url, probe::method(&methods)).await;
-        probe::judge(&answered) // pure
     }
 
     fn leaving(&self, queues: Option<&Result<Queues, String>>) -> Option<Leaving> {

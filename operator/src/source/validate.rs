@@ -11,7 +11,7 @@ use mef_pipeline::overlay;
 use mef_pipeline::source::Source;
 
 use super::desired::Encoded;
-use super::kept::Kept;
+use super::kept::{self, Kept};
 use crate::config::Config;
 
 /// A definition that compiles, whose references are there and whose samples pass. Only [`validate`] makes one from an object;
@@ -193,17 +193,7 @@ fn written(definition: Definition, problems: &mut Vec<Problem>) -> Option<Good> 
 
 /// The Secret of the NATS credentials must be there, or no pod of the next rollout would start.
 fn credentials(object: &EventSource, references: &References) -> Vec<Problem> {
-    let runtime = object.spec.runtime.as_ref();
-    let Some(reference) = runtime.and_then(|runtime| {
-        runtime
-            .cluster
-            .as_ref()?
-            .queue
-            .nats
-            .as_ref()?
-            .credentials_ref
-            .as_ref()
-    }) else {
+    let Some(reference) = kept::credentials(object) else {
         return Vec::new();
     };
     let namespace = object.metadata.namespace.clone().unwrap_or_default();

@@ -40,6 +40,7 @@ mod nats_server;
 mod permissions;
 mod plan;
 mod plan_aws;
+mod pod;
 mod overlay_days;
 mod overlays;
 mod provisioning;

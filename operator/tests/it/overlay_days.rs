@@ -1,16 +1,12 @@
 //! Bad days of overlays: what happens in the middle of a rollout, while the operator is down, and to senders meanwhile.
 
-use std::net::TcpListener;
-use std::path::Path;
-use std::process::{Child, Command};
-
-use mef_e2e::{mef_binary, post};
 use mef_queue::Lane;
 use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, SECRET};
 use crate::letters::Letters;
 use crate::overlays::{put, ready, told, with_overlays};
+use crate::pod::Pod;
 
 fn layered(cluster: &Cluster, names: &[&str]) {
     cluster.apply("sample", |object| with_overlays(object, names));
@@ -115,65 +111,9 @@ fn null_takes_a_list_away_and_is_no_element_of_one() {
     assert_eq!(template(&cluster), serving);
 }
 
-/// A receiver as a pod of the source's Deployment runs it, until it is dropped.
-struct Pod {
-    child: Child,
-    url: String,
-    _folder: tempfile::TempDir,
-}
-
-impl Drop for Pod {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Pod {
-    /// With the ConfigMap and the Secret that the Deployment's template names.
-    fn start(cluster: &Cluster) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let write = |path: &Path, text: &str| {
-            std::fs::create_dir_all(path.parent().expect("a folder")).expect("a writable folder");
-            std::fs::write(path, text).expect("a writable folder");
-        };
-        let definition = serde_json::to_string(&told(cluster)).expect("JSON");
-        write(&folder.path().join("definition/definition.json"), &definition);
-        write(&folder.path().join("secrets/hook/token"), SECRET);
-        let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port"));
-        let [listen, admin] = listeners.map(|one| one.local_addr().expect("an address").to_string());
-        let child = Command::new(mef_binary().with_file_name("mef-receiver"))
-            .arg("--definition")
-            .arg(folder.path().join("definition"))
-            .arg("--secrets")
-            .arg(folder.path().join("secrets"))
-            .args([
-                "--listen",
-                &listen,
-                "--admin",
-                &admin,
-                "--nats-url",
-                &cluster.nats.url(),
-            ])
-            .args(["--drain-notice-seconds", "0"])
-            .stderr(std::fs::File::create(folder.path().join("log")).expect("a writable folder"))
-            .spawn()
-            .expect("the receiver starts");
-        Self {
-            child,
-            url: format!("http://{listen}/sample"),
-            _folder: folder,
-        }
-    }
-
-    /// Posts an event; the status of the answer.
-    fn post(&self, uuid: &str) -> Option<u16> {
-        let body = json!({"eventType": "com.okta.event_hook", "data": {"events": [{"uuid": uuid}]}});
-        let headers = [("authorization", SECRET), ("content-type", "application/json")];
-        let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        post(&self.url, &headers, body.to_string().as_bytes()).map(|answer| answer.status)
-    }
+/// Posts an event; the status of the answer.
+fn post(pod: &Pod, uuid: &str) -> Option<u16> {
+    pod.post(&json!({"uuid": uuid}), SECRET)
 }
 
 #[test]
@@ -194,7 +134,7 @@ fn a_sender_does_not_notice_a_bad_overlay_and_gets_the_good_one() {
         kept.iter().map(|one| of(&one.body)["severity"].clone()).collect()
     };
     let pod = Pod::start(&cluster);
-    cluster.eventually("an answer", || pod.post("one") == Some(204));
+    cluster.eventually("an answer", || post(&pod, "one") == Some(204));
     for bad in ["filter: nonsense(", "mozdef: [", "runtime: {}"] {
         put(&cluster, "one", "overlay.yaml", bad);
         cluster.eventually("it is told", || {
@@ -203,10 +143,10 @@ fn a_sender_does_not_notice_a_bad_overlay_and_gets_the_good_one() {
                 .is_some_and(|(held, ..)| held == "False")
         });
         // The pod that runs, and one that is started now, as after the loss of a node.
-        assert_eq!(pod.post(bad), Some(204));
+        assert_eq!(post(&pod, bad), Some(204));
         let fresh = Pod::start(&cluster);
         cluster.eventually("an answer of a new pod", || {
-            fresh.post(&format!("new {bad}")) == Some(204)
+            post(&fresh, &format!("new {bad}")) == Some(204)
         });
         put(
             &cluster,
@@ -227,6 +167,6 @@ fn a_sender_does_not_notice_a_bad_overlay_and_gets_the_good_one() {
         told(&cluster)["spec"]["mozdef"]["severity"] == "WARNING"
     });
     let next = Pod::start(&cluster);
-    cluster.eventually("an answer of the next", || next.post("last") == Some(204));
+    cluster.eventually("an answer of the next", || post(&next, "last") == Some(204));
     assert_eq!(severities().last(), Some(&json!("WARNING")));
 }
