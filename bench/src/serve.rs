@@ -259,7 +259,7 @@ async fn receiver(schema: &Path, rules: usize, keeps: &Keeps<'_>) -> anyhow::Res
                     events: format!("{url}/111122223333/events"),
                     dead: format!("{url}/111122223333/dead"),
                 };
-                let connection = Connection::new(&place, Identity::Environment);
+                let connection = Connection::new(&place, Identity::environment());
                 Arc::new(SqsQueue::new(connection, urls, Settings::default()))
             }
             Keeps::JetStream(connection) => {

@@ -17,6 +17,7 @@ mod input;
 mod letter;
 mod numbers;
 mod overrides;
+mod plain;
 mod problems;
 mod program;
 

@@ -10,6 +10,7 @@
 pub mod connect;
 mod batch;
 mod errors;
+mod http;
 mod read;
 mod rules;
 mod scan;

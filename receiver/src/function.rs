@@ -30,9 +30,9 @@ use mef_queue::sqs::{QueueUrls, SqsQueue};
 use tower::ServiceExt as _;
 
 use crate::app::{self, AnswerWithin, TracedBy};
+use crate::definition::{self, Unreadable};
 use crate::keys::{CallSettings, UnusableRoots};
 use crate::metrics::RequestResult;
-use crate::pod::{Unreadable, definition};
 use crate::queue_settings::settings;
 use crate::{Limits, Receiver, Route, SystemClock, Table, TableError, answers};
 use config::Config;
@@ -107,7 +107,7 @@ impl Function {
                 region: config.region.clone(),
                 endpoint: config.sqs_endpoint.clone(),
             },
-            Identity::Environment,
+            Identity::environment(),
         );
         let urls = QueueUrls {
             events: config.queue_url.clone(),

@@ -24,6 +24,7 @@ pub mod table;
 
 // What a server is given, and what it tells.
 pub mod clock;
+pub mod definition;
 pub mod limits;
 pub mod metrics;
 pub mod observe;
@@ -33,6 +34,7 @@ mod tasks;
 mod traces;
 
 // One source in a pod, or as a function in AWS.
+#[cfg(feature = "pod")]
 pub mod pod;
 #[cfg(feature = "lambda")]
 pub mod function;

@@ -6,7 +6,6 @@
 //! pause. It knows no Kubernetes API and holds no token for one.
 
 pub mod args;
-pub(crate) mod definition;
 mod queue;
 mod secrets;
 
@@ -20,10 +19,10 @@ use opentelemetry_sdk::trace::SdkTracer;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::definition::{self, Unreadable};
 use crate::keys::UnusableRoots;
 use crate::{Admin, Drained, Limits, Receiver, Route, SystemClock, Table, TableError, serve};
 use args::Args;
-pub use definition::{DEFINITION, DEFINITION_GZIP, Unreadable};
 use queue::Way;
 use secrets::SecretFolder;
 

@@ -15,9 +15,6 @@ use opentelemetry_sdk::trace::SdkTracerProvider;
 use tokio::runtime::Handle;
 use tokio_rustls::rustls::{self, ClientConfig};
 
-/// How long the last spans are waited for.
-pub(crate) const LAST_WAIT: Duration = Duration::from_secs(5);
-
 /// The longest that one export may take, whatever the exporter was told; its own limit is `OTEL_EXPORTER_OTLP_TIMEOUT`.
 const LONGEST_CALL: Duration = Duration::from_secs(30);
 

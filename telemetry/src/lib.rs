@@ -3,17 +3,24 @@
 //!
 //! Nothing of an event and no secret is told by either: a span holds names, times, sizes and outcomes.
 
+#[cfg(feature = "otlp")]
 mod export;
+
+use std::time::Duration;
 
 use opentelemetry::TraceId;
 use opentelemetry::trace::{TraceContextExt as _, TracerProvider as _};
 use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{Layer, Registry};
 
+#[cfg(feature = "otlp")]
 pub use export::ExportError;
+
+/// How long the last spans are waited for.
+const LAST_WAIT: Duration = Duration::from_secs(5);
 
 /// Spans on their way to a collector. Keep it until the program ends, then [`Traces::end`] it.
 #[derive(Debug)]
@@ -27,6 +34,7 @@ impl Traces {
     ///
     /// # Errors
     /// When what the variables say cannot be used.
+    #[cfg(feature = "otlp")]
     pub fn start(service: &'static str) -> Result<Self, ExportError> {
         export::provider(service).map(Self)
     }
@@ -40,8 +48,7 @@ impl Traces {
     /// Sends what is left; a collector that does not answer is waited for five seconds.
     pub async fn end(self) {
         let Some(provider) = self.0 else { return };
-        let ended =
-            tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(export::LAST_WAIT)).await;
+        let ended = tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(LAST_WAIT)).await;
         if let Ok(Err(why)) = ended {
             tracing::warn!(%why, "the last spans did not reach the collector");
         }
@@ -57,9 +64,9 @@ pub fn name_trace(span: &tracing::Span) {
     }
 }
 
-/// Starts logging to stderr as JSON. `filter` is as `info` or `mef_operator=debug`. With `spans` every line names the
-/// spans it belongs to, and they go where these traces go.
-pub fn log(filter: EnvFilter, spans: Option<&Traces>) {
+/// Starts logging to stderr as JSON. `filter` is a level or, where a user chooses, an `EnvFilter` as `mef_operator=debug`.
+/// With `spans` every line names the spans it belongs to, and they go where these traces go.
+pub fn log(filter: impl Layer<Registry> + Send + Sync, spans: Option<&Traces>) {
     let lines = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)

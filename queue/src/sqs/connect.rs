@@ -12,9 +12,8 @@ use aws_sdk_sqs::config::timeout::TimeoutConfig;
 use aws_sdk_sqs::config::{BehaviorVersion, Region, SharedHttpClient};
 use aws_sdk_sqs::error::SdkError;
 use aws_sdk_sqs::{Client, Config};
-use aws_smithy_http_client::Builder;
-use aws_smithy_http_client::tls::Provider;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+
+use super::http;
 
 /// How long a call that sends may take; a sender with three seconds of patience is not helped by more.
 const SEND_WITHIN: Duration = Duration::from_secs(5);
@@ -22,16 +21,35 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 /// How long any other call may take; a long poll alone takes up to 20 s.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
-/// Who we are.
+/// Who we are. A way to find that out is a function and not a word for one, so that a program links only the ways it takes:
+/// a function in AWS never asks STS.
 #[derive(Clone, Debug)]
 pub enum Identity {
-    /// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`: what a function is given.
-    Environment,
-    /// The token that `AWS_WEB_IDENTITY_TOKEN_FILE` names, for the role `AWS_ROLE_ARN`: what a pod is given by its service
-    /// account.
-    WebIdentity,
+    /// Found out for a region, through the connection's own client.
+    Found(fn(&Region, &SharedHttpClient) -> SharedCredentialsProvider),
     /// Whatever the given provider says.
     Given(SharedCredentialsProvider),
+}
+
+impl Identity {
+    /// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`: what a function is given.
+    #[must_use]
+    pub fn environment() -> Self {
+        Self::Found(|_, _| SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
+    }
+
+    /// The token that `AWS_WEB_IDENTITY_TOKEN_FILE` names, for the role `AWS_ROLE_ARN`: what a pod is given by its service
+    /// account.
+    #[must_use]
+    pub fn web_identity() -> Self {
+        Self::Found(|region, http| {
+            let config = ProviderConfig::without_region()
+                .with_region(Some(region.clone()))
+                .with_http_client(http.clone());
+            let provider = WebIdentityTokenCredentialsProvider::builder().configure(&config);
+            SharedCredentialsProvider::new(provider.build())
+        })
+    }
 }
 
 /// Where SQS is.
@@ -68,16 +86,14 @@ impl Connection {
     /// Clients for this place.
     #[must_use]
     pub fn new(place: &Place, identity: Identity) -> Self {
-        let http = Builder::new()
-            .tls_provider(Provider::Rustls(CryptoMode::Ring))
-            .build_https();
+        let http = http::client(CONNECT_WITHIN);
         let region = Region::new(place.region.clone());
-        let credentials = credentials(identity, &region, &http);
+        let credentials = match identity {
+            Identity::Found(find) => find(&region, &http),
+            Identity::Given(provider) => provider,
+        };
         let config = |retries: RetryConfig, within: Duration| {
-            let timeouts = TimeoutConfig::builder()
-                .connect_timeout(CONNECT_WITHIN)
-                .operation_timeout(within)
-                .build();
+            let timeouts = TimeoutConfig::builder().operation_timeout(within).build();
             let mut config = Config::builder()
                 .behavior_version(BehaviorVersion::v2026_01_12())
                 .region(region.clone())
@@ -120,22 +136,6 @@ where
         .as_service_error()
         .and_then(|error| error.code())
         .is_some_and(|code| code.contains("AccessDenied"))
-}
-
-fn credentials(identity: Identity, region: &Region, http: &SharedHttpClient) -> SharedCredentialsProvider {
-    match identity {
-        Identity::Environment => {
-            SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new())
-        }
-        Identity::WebIdentity => {
-            let config = ProviderConfig::without_region()
-                .with_region(Some(region.clone()))
-                .with_http_client(http.clone());
-            let provider = WebIdentityTokenCredentialsProvider::builder().configure(&config);
-            SharedCredentialsProvider::new(provider.build())
-        }
-        Identity::Given(provider) => provider,
-    }
 }
 
 #[cfg(test)]

@@ -17,4 +17,5 @@ mod request;
 mod scanning;
 mod sending;
 mod support;
+mod tls;
 mod wire;

@@ -3,8 +3,9 @@
 use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
-use tokio::io::AsyncWriteExt as _;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
 use crate::request::{Asked, read};
 
@@ -35,15 +36,26 @@ pub(crate) struct Wire {
 impl Wire {
     /// Answers one request after the other as the script says; beyond its end it keeps everything.
     pub(crate) async fn start(script: Vec<Reply>) -> Self {
+        Self::speaking(script, None).await
+    }
+
+    /// The same over TLS, where there is any.
+    pub(crate) async fn speaking(script: Vec<Reply>, tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let url = format!("{scheme}://{}", listener.local_addr().expect("an address"));
         let asked = Arc::new(Mutex::new(Vec::new()));
         let script = Arc::new(Mutex::new(script.into_iter()));
         let log = Arc::clone(&asked);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let (script, log) = (Arc::clone(&script), Arc::clone(&log));
-                tokio::spawn(serve(stream, script, log));
+                match tls.clone() {
+                    None => drop(tokio::spawn(serve(stream, script, log))),
+                    Some(tls) => drop(tokio::spawn(async move {
+                        serve(tls.accept(stream).await.ok()?, script, log).await
+                    })),
+                }
             }
         });
         Self { url, asked }
@@ -60,7 +72,7 @@ impl Wire {
 }
 
 async fn serve(
-    mut stream: TcpStream,
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
     script: Arc<Mutex<std::vec::IntoIter<Reply>>>,
     log: Arc<Mutex<Vec<Asked>>>,
 ) -> Option<()> {

@@ -6,11 +6,11 @@ use mef_receiver::pod::{self, args::Args};
 use mef_telemetry::Traces;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    mef_telemetry::log(EnvFilter::new("info"), None);
+    mef_telemetry::log(LevelFilter::INFO, None);
     let traces = Traces::start("mef-receiver")?;
     let shutdown = CancellationToken::new();
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;

@@ -14,7 +14,7 @@ use mef_pipeline::source::Source;
 use tokio::sync::Mutex;
 
 use super::config::Config;
-use crate::pod::definition::sentences;
+use crate::definition::sentences;
 use aws::{CallError, Caller};
 
 /// How long secrets are used without asking again.

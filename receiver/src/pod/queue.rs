@@ -42,7 +42,7 @@ impl Way {
                     region,
                     endpoint: args.aws_endpoint_url.clone(),
                 };
-                let connection = Sqs::new(&place, Identity::WebIdentity);
+                let connection = Sqs::new(&place, Identity::web_identity());
                 Ok(Self::Sqs { connection, urls })
             }
             // The parser of the arguments asks for one of the two.

@@ -12,7 +12,7 @@ use mef_pipeline::diagnostics::{Level, has_errors};
 use mef_pipeline::secret::{KeyRing, Secret};
 use mef_pipeline::source::Source;
 
-use super::definition::sentences;
+use crate::definition::sentences;
 
 /// The longest value of a key; a Secret holds a mebibyte in all.
 const LONGEST: u64 = 1 << 20;

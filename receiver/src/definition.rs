@@ -1,4 +1,4 @@
-//! The definition a pod is given: the JSON the operator wrote into a ConfigMap, plain or gzip where it is large.
+//! The definition a pod or a function is given: the JSON the operator wrote into a ConfigMap, plain or gzip where it is large.
 
 use std::fs::File;
 use std::io::Read;
