@@ -195,8 +195,12 @@ async fn answer(stream: &mut TcpStream, buffer: &mut [u8]) -> anyhow::Result<Ans
             .and_then(|text| text.parse().ok())
             .unwrap_or(0);
         let closes = of("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
-        anyhow::ensure!(end + 4 + length <= buffer.len(), "an answer of {length} bytes");
-        while filled < end + 4 + length {
+        let chunked = of("transfer-encoding").is_some_and(|value| value.eq_ignore_ascii_case("chunked"));
+        let body = end + 4;
+        anyhow::ensure!(body + length <= buffer.len(), "an answer of {length} bytes");
+        // Nobody sends a trailer.
+        while filled < body + length || chunked && !buffer[body..filled].ends_with(b"0\r\n\r\n") {
+            anyhow::ensure!(filled < buffer.len(), "an answer of more than {filled} bytes");
             let read = stream.read(&mut buffer[filled..]).await?;
             anyhow::ensure!(read > 0, "the server hung up in an answer");
             filled += read;

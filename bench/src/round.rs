@@ -205,10 +205,17 @@ impl Plan {
         let Some(server) = at_work.contestants.get_mut(run.contestant) else {
             return Ok(None);
         };
-        closed_loop(server.address(), cases, CONNECTIONS, self.long / 4)?;
+        let (to, name) = (server.address(), run.name);
+        let hung_up = |error: anyhow::Error| Ok(Some(Err(format!("{name}: {error:#}"))));
+        if let Err(error) = closed_loop(to, cases, CONNECTIONS, self.long / 4) {
+            return hung_up(error);
+        }
         let taken = at_work.sqs.counters()?.messages;
         let (cpu, counters, begun) = (server.cpu()?, server.counters()?, Instant::now());
-        let mut counted = closed_loop(server.address(), cases, CONNECTIONS, self.long)?;
+        let mut counted = match closed_loop(to, cases, CONNECTIONS, self.long) {
+            Ok(counted) => counted,
+            Err(error) => return hung_up(error),
+        };
         let took = begun.elapsed().as_secs_f64();
         let (cpu, after) = (server.cpu()?.saturating_sub(cpu), server.counters()?);
         let taken = at_work.sqs.counters()?.messages - taken;
