@@ -32,7 +32,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::corpus::{AT, key};
 use crate::queues::{Counting, Nowhere, SYNCS};
-use crate::sources::sources;
+use crate::sources::{Which, sources};
 use crate::stub;
 
 /// Serves on a port of its own until stdin ends. Prints the port, then answers each line of stdin with its counters.
@@ -58,7 +58,8 @@ pub(crate) fn run(
         "axum" => drop(runtime.spawn(async { axum::serve(listener, bare_axum(None)).await })),
         "axum-hmac" => drop(runtime.spawn(async { axum::serve(listener, bare_axum(Some(key()))).await })),
         "sqs" => drop(runtime.spawn(stub::run(listener))),
-        "mef" | "mef-quiet" | "mef-file" | "mef-sqs" | "mef-nats" | "mef-nats-always" => {
+        "mef" | "mef-zoom" | "mef-github" | "mef-quiet" | "mef-file" | "mef-sqs" | "mef-nats"
+        | "mef-nats-always" => {
             if contestant != "mef-quiet" {
                 tracing_subscriber::fmt()
                     .json()
@@ -72,7 +73,12 @@ pub(crate) fn run(
                 (_, Some(url)) => Keeps::JetStream(runtime.block_on(connected(url))?),
                 _ => Keeps::Nothing,
             };
-            let (receiver, its_queues) = runtime.block_on(receiver(schema, rules, &keeps))?;
+            let which = match contestant {
+                "mef-zoom" => Which::Zoom,
+                "mef-github" => Which::GitHub,
+                _ => Which::All,
+            };
+            let (receiver, its_queues) = runtime.block_on(receiver(schema, rules, which, &keeps))?;
             if !matches!(keeps, Keeps::Sqs(_)) {
                 queues = its_queues;
             }
@@ -237,11 +243,19 @@ async fn connected(url: &str) -> anyhow::Result<nats::Connection> {
     Ok(nats::connect(server).await?)
 }
 
-async fn receiver(schema: &Path, rules: usize, keeps: &Keeps<'_>) -> anyhow::Result<(Arc<Receiver>, Queues)> {
-    let schema = serde_json::from_str(&std::fs::read_to_string(schema)?)?;
+async fn receiver(
+    schema: &Path,
+    rules: usize,
+    which: Which,
+    keeps: &Keeps<'_>,
+) -> anyhow::Result<(Arc<Receiver>, Queues)> {
+    let schema = match which {
+        Which::Zoom => serde_json::Value::Null,
+        Which::All | Which::GitHub => serde_json::from_str(&std::fs::read_to_string(schema)?)?,
+    };
     let manifests = Manifests::read(&[SourceText {
         file: "bench.yaml".into(),
-        text: sources(&schema, rules),
+        text: sources(&schema, rules, which),
     }]);
     let (mut routes, mut queues) = (Vec::new(), Queues::new());
     for loaded in load(&manifests, mef_pipeline::load::Secrets::Required) {

@@ -4,9 +4,19 @@ use serde_json::{Value, json};
 
 use crate::corpus::{SECRET, pointer};
 
-/// The file a user would write for these requests: Zoom's with one schema, GitHub's with a rule per event, each also with a
-/// transform of three lines.
-pub(crate) fn sources(schema: &Value, rules: usize) -> String {
+/// Which sources a receiver has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Which {
+    /// Zoom's and GitHub's, and each with a transform of three lines beside it.
+    All,
+    /// Zoom's alone, as a pod has one.
+    Zoom,
+    /// GitHub's alone.
+    GitHub,
+}
+
+/// The file a user would write for these requests: Zoom's with one schema, GitHub's with a rule per event.
+pub(crate) fn sources(schema: &Value, rules: usize, which: Which) -> String {
     let transform = "del(.sender)\n.seen_by = \"bench\"\n.kind = .action\n";
     let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "bench"},
         "stringData": {"secret": String::from_utf8_lossy(SECRET)}});
@@ -14,8 +24,15 @@ pub(crate) fn sources(schema: &Value, rules: usize) -> String {
     let github_rules: Vec<Value> = alternatives.iter().take(rules).filter_map(rule).collect();
     let config_map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "github"},
         "data": {"schema.json": schema.to_string()}});
-    let mut documents = vec![secret, config_map];
-    for (name, transform) in [("", None), ("-transform", Some(transform))] {
+    let mut documents = vec![secret];
+    if which != Which::Zoom {
+        documents.push(config_map);
+    }
+    let transforms = match which {
+        Which::All => vec![("", None), ("-transform", Some(transform))],
+        Which::Zoom | Which::GitHub => vec![("", None)],
+    };
+    for (name, transform) in transforms {
         let mut zoom = source(
             &format!("zoom{name}"),
             "zoom",
@@ -26,7 +43,11 @@ pub(crate) fn sources(schema: &Value, rules: usize) -> String {
             zoom["spec"]["transform"] = json!(transform);
             github["spec"]["transform"] = json!(transform);
         }
-        documents.extend([zoom, github]);
+        match which {
+            Which::All => documents.extend([zoom, github]),
+            Which::Zoom => documents.push(zoom),
+            Which::GitHub => documents.push(github),
+        }
     }
     // JSON is YAML.
     documents
