@@ -99,7 +99,7 @@ enum What {
     Serve {
         /// Its name
         contestant: String,
-        /// GitHub's schema document
+        /// GitHub's schema document, or for mef-pod its definition
         #[arg(long)]
         schema: PathBuf,
         /// How many events of it have a rule

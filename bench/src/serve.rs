@@ -6,15 +6,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use axum::Router;
 use axum::http::{HeaderMap, StatusCode};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Empty};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use mef_pipeline::load::load;
-use mef_pipeline::manifest::{Manifests, SourceText};
+use mef_pipeline::secret::KeyRing;
+use mef_pipeline::source::Source;
 use mef_queue::file::storage::Disk;
 use mef_queue::file::{FileQueue, Options};
 use mef_queue::nats::owner::Owner;
@@ -32,8 +32,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::corpus::{AT, key};
 use crate::queues::{Counting, Nowhere, SYNCS};
-use crate::sources::{Which, sources};
+use crate::sources::{Which, of_definition, of_files};
 use crate::stub;
+
+/// The contestant that is started as a pod is: its `--schema` is a definition.
+pub(crate) const POD: &str = "mef-pod";
 
 /// Serves on a port of its own until stdin ends. Prints the port, then answers each line of stdin with its counters.
 pub(crate) fn run(
@@ -58,8 +61,7 @@ pub(crate) fn run(
         "axum" => drop(runtime.spawn(async { axum::serve(listener, bare_axum(None)).await })),
         "axum-hmac" => drop(runtime.spawn(async { axum::serve(listener, bare_axum(Some(key()))).await })),
         "sqs" => drop(runtime.spawn(stub::run(listener))),
-        "mef" | "mef-zoom" | "mef-github" | "mef-quiet" | "mef-file" | "mef-sqs" | "mef-nats"
-        | "mef-nats-always" => {
+        "mef" | POD | "mef-quiet" | "mef-file" | "mef-sqs" | "mef-nats" | "mef-nats-always" => {
             if contestant != "mef-quiet" {
                 tracing_subscriber::fmt()
                     .json()
@@ -73,12 +75,11 @@ pub(crate) fn run(
                 (_, Some(url)) => Keeps::JetStream(runtime.block_on(connected(url))?),
                 _ => Keeps::Nothing,
             };
-            let which = match contestant {
-                "mef-zoom" => Which::Zoom,
-                "mef-github" => Which::GitHub,
-                _ => Which::All,
+            let sources = match contestant {
+                POD => vec![of_definition(schema)?],
+                _ => of_files(schema, rules, Which::All)?,
             };
-            let (receiver, its_queues) = runtime.block_on(receiver(schema, rules, which, &keeps))?;
+            let (receiver, its_queues) = runtime.block_on(receiver(sources, &keeps))?;
             if !matches!(keeps, Keeps::Sqs(_)) {
                 queues = its_queues;
             }
@@ -244,24 +245,11 @@ async fn connected(url: &str) -> anyhow::Result<nats::Connection> {
 }
 
 async fn receiver(
-    schema: &Path,
-    rules: usize,
-    which: Which,
+    sources: Vec<(Source, KeyRing)>,
     keeps: &Keeps<'_>,
 ) -> anyhow::Result<(Arc<Receiver>, Queues)> {
-    let schema = match which {
-        Which::Zoom => serde_json::Value::Null,
-        Which::All | Which::GitHub => serde_json::from_str(&std::fs::read_to_string(schema)?)?,
-    };
-    let manifests = Manifests::read(&[SourceText {
-        file: "bench.yaml".into(),
-        text: sources(&schema, rules, which),
-    }]);
     let (mut routes, mut queues) = (Vec::new(), Queues::new());
-    for loaded in load(&manifests, mef_pipeline::load::Secrets::Required) {
-        let source = loaded
-            .source
-            .with_context(|| format!("the bench's source: {:?}", loaded.problems))?;
+    for (source, keys) in sources {
         let queue: Arc<dyn Queue> = match keeps {
             Keeps::Nothing => Arc::new(Nowhere::default()),
             Keeps::Sqs(url) => {
@@ -303,7 +291,7 @@ async fn receiver(
             }
         };
         queues.push(queue.clone());
-        routes.push(Route::new(Arc::new(source), Arc::new(loaded.keys), queue));
+        routes.push(Route::new(Arc::new(source), Arc::new(keys), queue));
     }
     let clock = Arc::new(FixedClock::new(AT.parse()?));
     Ok((

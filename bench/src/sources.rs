@@ -1,5 +1,14 @@
-//! The sources of the receiver under test, as a user would write them.
+//! The sources of the receiver under test, as a user would write them, and as a pod gets them.
 
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::Context as _;
+use mef_pipeline::definition::{Definition, References};
+use mef_pipeline::load::{Secrets, load};
+use mef_pipeline::manifest::{Manifests, SourceText};
+use mef_pipeline::secret::{KeyRing, Secret};
+use mef_pipeline::source::Source;
 use serde_json::{Value, json};
 
 use crate::corpus::{SECRET, pointer};
@@ -15,8 +24,44 @@ pub(crate) enum Which {
     GitHub,
 }
 
+/// Sources as `mef` reads them of a user's files. `schema` is GitHub's document.
+pub(crate) fn of_files(schema: &Path, rules: usize, which: Which) -> anyhow::Result<Vec<(Source, KeyRing)>> {
+    let schema = serde_json::from_str(&std::fs::read_to_string(schema)?)?;
+    let manifests = Manifests::read(&[SourceText {
+        file: "bench.yaml".into(),
+        text: sources(&schema, rules, which),
+    }]);
+    let loaded = load(&manifests, Secrets::Required).into_iter();
+    loaded
+        .map(|loaded| {
+            let source = loaded.source;
+            let source = source.with_context(|| format!("the bench's source: {:?}", loaded.problems))?;
+            Ok((source, loaded.keys))
+        })
+        .collect()
+}
+
+/// The definition of one of these sources, as the operator writes it for a pod.
+pub(crate) fn definition(schema: &Path, rules: usize, which: Which) -> anyhow::Result<Vec<u8>> {
+    let (source, _) = of_files(schema, rules, which)?.pop().context("a source")?;
+    Ok(serde_json::to_vec(source.definition())?)
+}
+
+/// The source of a definition, as a pod reads it.
+pub(crate) fn of_definition(file: &Path) -> anyhow::Result<(Source, KeyRing)> {
+    let definition: Definition = serde_json::from_slice(&std::fs::read(file)?)?;
+    let secret = BTreeMap::from([("secret".to_owned(), Secret::new(SECRET))]);
+    let references = References {
+        secrets: BTreeMap::from([((definition.namespace.clone(), "bench".to_owned()), secret)]),
+        ..References::default()
+    };
+    let (keys, _) = definition.key_ring(&references);
+    let (source, problems) = Source::compile(definition);
+    Ok((source.with_context(|| format!("{problems:?}"))?, keys))
+}
+
 /// The file a user would write for these requests: Zoom's with one schema, GitHub's with a rule per event.
-pub(crate) fn sources(schema: &Value, rules: usize, which: Which) -> String {
+fn sources(schema: &Value, rules: usize, which: Which) -> String {
     let transform = "del(.sender)\n.seen_by = \"bench\"\n.kind = .action\n";
     let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "bench"},
         "stringData": {"secret": String::from_utf8_lossy(SECRET)}});

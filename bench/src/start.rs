@@ -11,7 +11,9 @@ use anyhow::ensure;
 use crate::contestant::ALL_RULES;
 use crate::corpus::{Corpus, Spoiled};
 use crate::load::{closed_loop, in_turn};
+use crate::serve::POD;
 use crate::server::Server;
+use crate::sources::{Which, definition};
 
 /// Connections that hold a large request each.
 const IN_FLIGHT: usize = 256;
@@ -23,21 +25,24 @@ pub(crate) fn measure(
     long: Duration,
 ) -> anyhow::Result<BTreeMap<String, f64>> {
     let mut found = BTreeMap::new();
-    for (name, contestant, set, path) in [
-        ("one schema", "mef-zoom", "S", "/zoom"),
-        ("66 schemas", "mef-github", "G", "/github"),
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("definition.json");
+    for (name, which, set, path) in [
+        ("one schema", Which::Zoom, "S", "/zoom"),
+        ("66 schemas", Which::GitHub, "G", "/github"),
     ] {
+        std::fs::write(&file, definition(schema, ALL_RULES, which)?)?;
         let mut one = corpus.set(set, path, Spoiled::No);
         one.truncate(1);
         let begun = Instant::now();
-        let server = Server::start(contestant, schema, ALL_RULES)?;
+        let server = Server::start(POD, &file, ALL_RULES)?;
         let answers = in_turn(server.address, &one, 1)?.total();
         ensure!(answers == 1, "{answers} answers to the first request");
         let milliseconds = begun.elapsed().as_secs_f64() * 1_000.0;
         found.insert(format!("exec to first answer, {name}, ms"), milliseconds);
         found.insert(format!("memory at rest, {name}, MB"), server.memory("VmRSS:")?);
     }
-    let server = Server::start("mef-github", schema, ALL_RULES)?;
+    let server = Server::start(POD, &file, ALL_RULES)?;
     let large = Rc::new(corpus.set("L", "/github", Spoiled::No));
     closed_loop(server.address, &large, IN_FLIGHT, long)?;
     found.insert(
