@@ -72,7 +72,9 @@ fn the_pipeline_is_pure() {
 #[test]
 fn only_the_receiver_turns_outcomes_into_http() {
     for folder in ["crds/src", "pipeline/src", "queue/src", "replay/src"] {
-        let hits = lines_with(folder, &["StatusCode", "axum", "hyper"]);
+        let mut hits = lines_with(folder, &["StatusCode", "axum", "hyper"]);
+        // A client: it asks SQS, and answers nobody.
+        hits.retain(|hit| !hit.contains("/queue/src/sqs/http.rs:") || hit.contains("server"));
         assert!(hits.is_empty(), "{}", hits.join("\n"));
     }
 }
@@ -156,6 +158,7 @@ fn a_receiver_has_no_way_to_the_kubernetes_api() {
 fn only_the_edges_of_the_operator_do_io() {
     let edges = [
         "apply.rs",
+        "endpoint.rs",
         "fetch.rs",
         "foresee.rs",
         "leave.rs",
