@@ -128,8 +128,8 @@ impl Corpus {
         })
     }
 
-    /// The requests that a set consists of: `S`, `G` (those that the schema takes), `L` (the large ones among them) or `R` (those of 10
-    /// to 25 kB).
+    /// The requests that a set consists of: `S`, `G` (those that the schema takes), `L` (the large ones among them) or `R`
+    /// (those of 10 to 25 kB).
     pub(crate) fn set(&self, name: &str, path: &str, spoiled: Spoiled) -> Vec<Case> {
         let from = match name {
             "S" => &self.small,

@@ -28,7 +28,7 @@ type Kind = (
     u16,
 );
 
-const KINDS: [Kind; 7] = [
+const KINDS: [Kind; 8] = [
     ("hyper", "hyper", "G", "/github", Spoiled::No, 200),
     ("accepted-small", "mef", "S", "/zoom", Spoiled::No, 200),
     ("accepted-github", "mef", "G", "/github", Spoiled::No, 202),
@@ -48,6 +48,7 @@ const KINDS: [Kind; 7] = [
         Spoiled::No,
         202,
     ),
+    ("refused-github", "mef", "G", "/github", Spoiled::Schema, 202),
     ("forged", "mef", "G", "/github", Spoiled::Signature, 401),
     ("unsigned", "mef", "G", "/github", Spoiled::Header, 401),
 ];

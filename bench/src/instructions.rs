@@ -49,7 +49,13 @@ pub(crate) fn print(octokit: &Path, valgrind: &Path) -> anyhow::Result<()> {
             let option = format!("--callgrind-out-file={}", file.display());
             let valgrind = valgrind.to_str().context("a path that is text")?;
             let under = [valgrind, "--quiet", "--tool=callgrind", &option];
-            let server = Server::begin(&under, contestant, &schema, &["--rules", "1"])?;
+            let options = [
+                "--schema".as_ref(),
+                schema.as_os_str(),
+                "--rules".as_ref(),
+                "1".as_ref(),
+            ];
+            let server = Server::begin(&under, contestant, &options)?;
             let counted = in_turn(server.address, &cases, requests / cases.len())?;
             anyhow::ensure!(
                 counted.answers.keys().all(|came| *came == status),

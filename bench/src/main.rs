@@ -29,6 +29,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 use contestant::Programs;
 use round::{Length, Plan};
+use sources::Given;
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
 /// Counts allocations, for every contestant alike.
@@ -48,7 +49,7 @@ enum What {
         /// The folder that tests/octokit/fetch prints
         #[arg(long)]
         octokit: PathBuf,
-        /// The folder that bench/peers/fetch prints; without it no peer runs
+        /// The Python environment that has bench/peers/requirements.txt; without it no peer runs
         #[arg(long)]
         peers: Option<PathBuf>,
         /// Rounds, all contestants in random order in each
@@ -99,12 +100,8 @@ enum What {
     Serve {
         /// Its name
         contestant: String,
-        /// GitHub's schema document, or for mef-pod its definition
-        #[arg(long)]
-        schema: PathBuf,
-        /// How many events of it have a rule
-        #[arg(long)]
-        rules: usize,
+        #[command(flatten)]
+        given: Given,
         /// The URL of its queue, where that is a server
         #[arg(long)]
         queue: Option<String>,
@@ -118,10 +115,9 @@ fn main() -> anyhow::Result<()> {
         What::Instructions { octokit, valgrind } => instructions::print(&octokit, &valgrind),
         What::Serve {
             contestant,
-            schema,
-            rules,
+            given,
             queue,
-        } => serve::run(&contestant, &schema, rules, queue.as_deref(), ALLOCATOR),
+        } => serve::run(&contestant, &given, queue.as_deref(), ALLOCATOR),
         What::Table {
             octokit,
             peers,

@@ -25,8 +25,8 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    /// Starts `application` of `bench/peers` with the Python of the folder that `bench/peers/fetch` prints. Two workers with sixteen
-    /// threads each: the fastest of what was tried on one core.
+    /// Starts `application` of `bench/peers` with the Python of an environment that has `bench/peers/requirements.txt`. Two workers
+    /// with sixteen threads each: the fastest of what was tried on one core.
     pub(crate) fn gunicorn(python: &Path, application: &str, sqs: SocketAddr) -> anyhow::Result<Self> {
         let applications = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers");
         let start = |address: SocketAddr, _: &Path| {

@@ -133,7 +133,7 @@ impl Plan {
     /// Runs all rounds.
     pub(crate) fn run(&self) -> anyhow::Result<Figures> {
         let folder = tempfile::tempdir_in(std::env::current_dir()?)?;
-        let sqs = Server::sqs(&self.programs.schema)?;
+        let sqs = Server::sqs()?;
         let contestants = self.programs.start_all(sqs.address)?;
         let mut figures = Figures {
             about: about(self.seed, &self.programs),
@@ -162,9 +162,10 @@ impl Plan {
             let mut found = BTreeMap::new();
             for index in order(RUNS.len(), seed) {
                 // Who does not do the work has no figure.
+                let name = RUNS[index].name;
                 match self.one(index, &mut at_work)? {
-                    Some(Ok(figure)) => drop(found.insert(RUNS[index].name.to_owned(), figure)),
-                    Some(Err(wrong)) => figures.failed.push(wrong),
+                    Some(Ok(figure)) => drop(found.insert(name.to_owned(), figure)),
+                    Some(Err(wrong)) => figures.failed.push(format!("{name}: {wrong}")),
                     None => {}
                 }
             }
@@ -205,16 +206,15 @@ impl Plan {
         let Some(server) = at_work.contestants.get_mut(run.contestant) else {
             return Ok(None);
         };
-        let (to, name) = (server.address(), run.name);
-        let hung_up = |error: anyhow::Error| Ok(Some(Err(format!("{name}: {error:#}"))));
-        if let Err(error) = closed_loop(to, cases, CONNECTIONS, self.long / 4) {
-            return hung_up(error);
-        }
+        let to = server.address();
+        let warmed = closed_loop(to, cases, CONNECTIONS, self.long / 4);
         let taken = at_work.sqs.counters()?.messages;
         let (cpu, counters, begun) = (server.cpu()?, server.counters()?, Instant::now());
-        let mut counted = match closed_loop(to, cases, CONNECTIONS, self.long) {
+        let measured = warmed.and_then(|_| closed_loop(to, cases, CONNECTIONS, self.long));
+        // Who hangs up has no figure either; the others go on.
+        let mut counted = match measured {
             Ok(counted) => counted,
-            Err(error) => return hung_up(error),
+            Err(error) => return Ok(Some(Err(format!("{error:#}")))),
         };
         let took = begun.elapsed().as_secs_f64();
         let (cpu, after) = (server.cpu()?.saturating_sub(cpu), server.counters()?);
@@ -231,10 +231,7 @@ impl Plan {
         let kept = (after.kept.0 - counters.kept.0, after.kept.1 - counters.kept.1);
         if server.sends_to_sqs && taken < counted.total() {
             let answers = counted.total();
-            return Ok(Some(Err(format!(
-                "{}: {answers} answers, {taken} messages",
-                run.name
-            ))));
+            return Ok(Some(Err(format!("{answers} answers, {taken} messages"))));
         }
         Ok(Some(wrong(run, &counted, kept).map_or(Ok(figure), Err)))
     }
@@ -318,7 +315,7 @@ fn wrong(run: &Run, counted: &Counted, kept: (u64, u64)) -> Option<String> {
         .keys()
         .all(|(becomes, came)| *came == status(*becomes))
     {
-        return Some(format!("{}: answers {:?}", run.name, counted.by_fate));
+        return Some(format!("answers {:?}", counted.by_fate));
     }
     if !run.contestant.starts_with("mef") || run.contestant == "mef-sqs" {
         return None;
@@ -331,12 +328,7 @@ fn wrong(run: &Run, counted: &Counted, kept: (u64, u64)) -> Option<String> {
         true => (0, 0),
         false => (counted.of(Becomes::Event), counted.of(Becomes::DeadLetter)),
     };
-    (kept != must).then(|| {
-        format!(
-            "{}: {kept:?} events and dead letters kept instead of {must:?}",
-            run.name
-        )
-    })
+    (kept != must).then(|| format!("{kept:?} events and dead letters kept instead of {must:?}"))
 }
 
 /// Numbers below `count` in an order that the seed gives (Fisher and Yates).

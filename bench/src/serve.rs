@@ -32,17 +32,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::corpus::{AT, key};
 use crate::queues::{Counting, Nowhere, SYNCS};
-use crate::sources::{Which, of_definition, of_files};
+use crate::sources::Given;
 use crate::stub;
-
-/// The contestant that is started as a pod is: its `--schema` is a definition.
-pub(crate) const POD: &str = "mef-pod";
 
 /// Serves on a port of its own until stdin ends. Prints the port, then answers each line of stdin with its counters.
 pub(crate) fn run(
     contestant: &str,
-    schema: &Path,
-    rules: usize,
+    given: &Given,
     queue: Option<&str>,
     allocator: &'static StatsAlloc<std::alloc::System>,
 ) -> anyhow::Result<()> {
@@ -61,7 +57,7 @@ pub(crate) fn run(
         "axum" => drop(runtime.spawn(async { axum::serve(listener, bare_axum(None)).await })),
         "axum-hmac" => drop(runtime.spawn(async { axum::serve(listener, bare_axum(Some(key()))).await })),
         "sqs" => drop(runtime.spawn(stub::run(listener))),
-        "mef" | POD | "mef-quiet" | "mef-file" | "mef-sqs" | "mef-nats" | "mef-nats-always" => {
+        "mef" | "mef-quiet" | "mef-file" | "mef-sqs" | "mef-nats" | "mef-nats-always" => {
             if contestant != "mef-quiet" {
                 tracing_subscriber::fmt()
                     .json()
@@ -75,11 +71,7 @@ pub(crate) fn run(
                 (_, Some(url)) => Keeps::JetStream(runtime.block_on(connected(url))?),
                 _ => Keeps::Nothing,
             };
-            let sources = match contestant {
-                POD => vec![of_definition(schema)?],
-                _ => of_files(schema, rules, Which::All)?,
-            };
-            let (receiver, its_queues) = runtime.block_on(receiver(sources, &keeps))?;
+            let (receiver, its_queues) = runtime.block_on(receiver(given.sources()?, &keeps))?;
             if !matches!(keeps, Keeps::Sqs(_)) {
                 queues = its_queues;
             }

@@ -1,11 +1,15 @@
 //! A server under test as a process of its own, on a core of its own, and what the system says it used.
 
+use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use anyhow::Context as _;
+
+/// Where servers under test run; the load has the other core.
+const FIRST_CORE: [&str; 3] = ["taskset", "-c", "0"];
 
 /// A running server; it ends when this is dropped.
 pub(crate) struct Server {
@@ -35,6 +39,12 @@ impl Server {
         Self::start_with(contestant, schema, rules, &[])
     }
 
+    /// Starts the receiver as a pod is: with the definition of one source.
+    pub(crate) fn pod(definition: &Path) -> anyhow::Result<Self> {
+        let options = ["--definition".as_ref(), definition.as_os_str()];
+        Self::begin(&FIRST_CORE, "mef", &options)
+    }
+
     /// The same, with more options.
     pub(crate) fn start_with(
         contestant: &str,
@@ -43,28 +53,28 @@ impl Server {
         options: &[&str],
     ) -> anyhow::Result<Self> {
         let rules = rules.to_string();
-        let options = [&["--rules", rules.as_str()], options].concat();
-        Self::begin(&["taskset", "-c", "0"], contestant, schema, &options)
+        let mut all = vec![
+            "--schema".as_ref(),
+            schema.as_os_str(),
+            "--rules".as_ref(),
+            rules.as_ref(),
+        ];
+        all.extend(options.iter().map(|option| -> &OsStr { option.as_ref() }));
+        Self::begin(&FIRST_CORE, contestant, &all)
     }
 
     /// Starts the SQS that takes everything, beside the load: what it costs is nobody's.
-    pub(crate) fn sqs(schema: &Path) -> anyhow::Result<Self> {
-        Self::begin(&["taskset", "-c", "1"], "sqs", schema, &["--rules", "0"])
+    pub(crate) fn sqs() -> anyhow::Result<Self> {
+        Self::begin(&["taskset", "-c", "1"], "sqs", &[])
     }
 
     /// Starts one under another program, as taskset or valgrind.
-    pub(crate) fn begin(
-        under: &[&str],
-        contestant: &str,
-        schema: &Path,
-        options: &[&str],
-    ) -> anyhow::Result<Self> {
+    pub(crate) fn begin(under: &[&str], contestant: &str, options: &[&OsStr]) -> anyhow::Result<Self> {
         let (program, arguments) = under.split_first().context("a program")?;
         let mut child = Command::new(program)
             .args(arguments)
             .arg(std::env::current_exe()?)
-            .args(["serve", contestant, "--schema"])
-            .arg(schema)
+            .args(["serve", contestant])
             .args(options)
             .env("AWS_ACCESS_KEY_ID", "bench")
             .env("AWS_SECRET_ACCESS_KEY", "bench")

@@ -1,9 +1,9 @@
 //! The sources of the receiver under test, as a user would write them, and as a pod gets them.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use mef_pipeline::definition::{Definition, References};
 use mef_pipeline::load::{Secrets, load};
 use mef_pipeline::manifest::{Manifests, SourceText};
@@ -24,8 +24,33 @@ pub(crate) enum Which {
     GitHub,
 }
 
+/// What a receiver under test makes its sources of.
+#[derive(clap::Args)]
+pub(crate) struct Given {
+    /// GitHub's schema document: a user's files are made of it
+    #[arg(long)]
+    schema: Option<PathBuf>,
+    /// How many events of it have a rule
+    #[arg(long, default_value_t = 0, requires = "schema")]
+    rules: usize,
+    /// The definition of one source, as a pod has it
+    #[arg(long, conflicts_with = "schema")]
+    definition: Option<PathBuf>,
+}
+
+impl Given {
+    /// The sources, compiled.
+    pub(crate) fn sources(&self) -> anyhow::Result<Vec<(Source, KeyRing)>> {
+        match (&self.schema, &self.definition) {
+            (Some(schema), _) => of_files(schema, self.rules, Which::All),
+            (None, Some(file)) => Ok(vec![of_definition(file)?]),
+            (None, None) => bail!("expected --schema or --definition"),
+        }
+    }
+}
+
 /// Sources as `mef` reads them of a user's files. `schema` is GitHub's document.
-pub(crate) fn of_files(schema: &Path, rules: usize, which: Which) -> anyhow::Result<Vec<(Source, KeyRing)>> {
+fn of_files(schema: &Path, rules: usize, which: Which) -> anyhow::Result<Vec<(Source, KeyRing)>> {
     let schema = serde_json::from_str(&std::fs::read_to_string(schema)?)?;
     let manifests = Manifests::read(&[SourceText {
         file: "bench.yaml".into(),
@@ -48,7 +73,7 @@ pub(crate) fn definition(schema: &Path, rules: usize, which: Which) -> anyhow::R
 }
 
 /// The source of a definition, as a pod reads it.
-pub(crate) fn of_definition(file: &Path) -> anyhow::Result<(Source, KeyRing)> {
+fn of_definition(file: &Path) -> anyhow::Result<(Source, KeyRing)> {
     let definition: Definition = serde_json::from_slice(&std::fs::read(file)?)?;
     let secret = BTreeMap::from([("secret".to_owned(), Secret::new(SECRET))]);
     let references = References {

@@ -1,5 +1,5 @@
-//! What a receiver of one source needs before anything happens: memory at rest, time to its first answer, and memory with many large requests at
-//! once.
+//! What a receiver of one source needs before anything happens: memory at rest, time to its first answer, and memory with many
+//! large requests at once.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,7 +11,6 @@ use anyhow::ensure;
 use crate::contestant::ALL_RULES;
 use crate::corpus::{Corpus, Spoiled};
 use crate::load::{closed_loop, in_turn};
-use crate::serve::POD;
 use crate::server::Server;
 use crate::sources::{Which, definition};
 
@@ -35,14 +34,14 @@ pub(crate) fn measure(
         let mut one = corpus.set(set, path, Spoiled::No);
         one.truncate(1);
         let begun = Instant::now();
-        let server = Server::start(POD, &file, ALL_RULES)?;
+        let server = Server::pod(&file)?;
         let answers = in_turn(server.address, &one, 1)?.total();
         ensure!(answers == 1, "{answers} answers to the first request");
         let milliseconds = begun.elapsed().as_secs_f64() * 1_000.0;
         found.insert(format!("exec to first answer, {name}, ms"), milliseconds);
         found.insert(format!("memory at rest, {name}, MB"), server.memory("VmRSS:")?);
     }
-    let server = Server::start(POD, &file, ALL_RULES)?;
+    let server = Server::pod(&file)?;
     let large = Rc::new(corpus.set("L", "/github", Spoiled::No));
     closed_loop(server.address, &large, IN_FLIGHT, long)?;
     found.insert(

@@ -7,8 +7,8 @@
 use vrl::compiler::Function;
 use vrl::stdlib;
 
-use super::fixed_zone::FixedZone;
-use super::plain::Plain;
+use super::fixed_zone::fixed_zone;
+use super::plain::{Check, Plain};
 
 /// Every function of VRL that is left out on purpose, with the reason.
 pub const LEFT_OUT: &[(&[&str], &str)] = &[
@@ -156,7 +156,11 @@ pub(super) fn allowed() -> Vec<Box<dyn Function>> {
 }
 
 macro_rules! functions {
-    ($($function:expr),* $(,)?) => { vec![$(Box::new(Plain($function)) as Box<dyn Function>),*] };
+    ($($function:expr),* $(,)?) => { vec![$(plain($function, |_, _| Ok(()))),*] };
+}
+
+fn plain(function: impl Function + 'static, check: Check) -> Box<dyn Function> {
+    Box::new(Plain { function, check })
 }
 
 fn numbers() -> Vec<Box<dyn Function>> {
@@ -291,13 +295,14 @@ fn types() -> Vec<Box<dyn Function>> {
 }
 
 fn times() -> Vec<Box<dyn Function>> {
-    functions![
-        FixedZone(stdlib::FormatTimestamp),
+    let mut functions = functions![
         stdlib::FromUnixTimestamp,
         stdlib::ParseDuration,
-        FixedZone(stdlib::ParseTimestamp),
         stdlib::ToUnixTimestamp,
-    ]
+    ];
+    functions.push(plain(stdlib::FormatTimestamp, fixed_zone));
+    functions.push(plain(stdlib::ParseTimestamp, fixed_zone));
+    functions
 }
 
 fn networks() -> Vec<Box<dyn Function>> {

@@ -1,19 +1,27 @@
-//! A function of VRL without its manual.
+//! A function of VRL without its manual, and with a check of its arguments where one is needed.
 //!
 //! Summary, usage, rules, notices and examples are texts for VRL's own website, and nothing here prints them. Behind this type
 //! no table of methods names them, so they are not linked: 0.1 MB of a function's program, which every cold start fetches.
 
 use vrl::compiler::function::closure::Definition;
-use vrl::compiler::function::{ArgumentList, Compiled, Example, Function, FunctionCompileContext, Parameter};
+use vrl::compiler::function::{
+    ArgumentList, Compiled, Error, Example, Function, FunctionCompileContext, Parameter,
+};
 use vrl::compiler::state::TypeState;
+
+/// Refuses arguments that the function itself would take.
+pub(super) type Check = fn(&ArgumentList, &TypeState) -> Result<(), Error>;
 
 /// What a program needs of a function.
 #[derive(Debug)]
-pub(super) struct Plain<F>(pub(super) F);
+pub(super) struct Plain<F> {
+    pub(super) function: F,
+    pub(super) check: Check,
+}
 
 impl<F: Function> Function for Plain<F> {
     fn identifier(&self) -> &'static str {
-        self.0.identifier()
+        self.function.identifier()
     }
 
     fn usage(&self) -> &'static str {
@@ -25,11 +33,11 @@ impl<F: Function> Function for Plain<F> {
     }
 
     fn return_kind(&self) -> u16 {
-        self.0.return_kind()
+        self.function.return_kind()
     }
 
     fn pure(&self) -> bool {
-        self.0.pure()
+        self.function.pure()
     }
 
     fn examples(&self) -> &'static [Example] {
@@ -42,14 +50,15 @@ impl<F: Function> Function for Plain<F> {
         context: &mut FunctionCompileContext,
         arguments: ArgumentList,
     ) -> Compiled {
-        self.0.compile(state, context, arguments)
+        (self.check)(&arguments, state)?;
+        self.function.compile(state, context, arguments)
     }
 
     fn parameters(&self) -> &'static [Parameter] {
-        self.0.parameters()
+        self.function.parameters()
     }
 
     fn closure(&self) -> Option<Definition> {
-        self.0.closure()
+        self.function.closure()
     }
 }

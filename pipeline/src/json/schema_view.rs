@@ -3,13 +3,12 @@
 
 use std::borrow::Cow;
 use std::ops::ControlFlow;
-use std::sync::OnceLock;
 
 use jsonschema_value::types::JsonType;
 use jsonschema_value::{Array, Json, JsonNumber, LazyInstance, Node as SchemaNode, NodeIdentity, Object};
 use serde_json::Value as SerdeValue;
 
-use super::{Document, Elements, Kind, Members, Node, Value, text, value};
+use super::{Elements, Kind, Members, Node, Value, text, value};
 
 /// The tape as a representation of JSON.
 pub(crate) struct Tape;
@@ -158,17 +157,17 @@ impl<'a> SchemaNode<'a, Tape> for TapeNode<'a> {
         })
     }
 
-    /// Most errors are told without their value, so it is read again only when somebody asks.
+    /// What an error says of its value: the kind, and of an array how many elements it has. The value itself is in no
+    /// sentence, and the validator copies it for every alternative that does not fit.
     fn lazy_value(&self) -> LazyInstance<'a> {
-        match self {
-            Self::Value(node) => LazyInstance::Deferred {
-                bytes: node.bytes(),
-                tag: 0,
-                make: |bytes, _| read_again(bytes),
-                cell: OnceLock::new(),
-            },
-            Self::Name(_) => LazyInstance::Ready(self.to_value()),
-        }
+        LazyInstance::Ready(Cow::Owned(match self.json_type() {
+            JsonType::Null => SerdeValue::Null,
+            JsonType::Boolean => SerdeValue::Bool(false),
+            JsonType::Number | JsonType::Integer => 0.into(),
+            JsonType::String => String::new().into(),
+            JsonType::Array => vec![SerdeValue::Null; self.as_array().map_or(0, |array| array.len())].into(),
+            JsonType::Object => serde_json::Map::new().into(),
+        }))
     }
 
     fn identity(&self) -> Option<NodeIdentity> {
@@ -181,11 +180,6 @@ impl<'a> SchemaNode<'a, Tape> for TapeNode<'a> {
             Self::Name(name) => NodeIdentity::tagged(name.as_ptr() as usize, u32::MAX),
         })
     }
-}
-
-/// A part of a document is a document, so this cannot fail.
-fn read_again(bytes: &[u8]) -> SerdeValue {
-    Document::parse(bytes.to_vec()).map_or(SerdeValue::Null, |document| Value::from(&document).to_serde())
 }
 
 /// An object of a document.

@@ -74,7 +74,7 @@ fn closest<'e>(
         .min_by_key(|errors| (errors.iter().filter(other_value).count(), errors.len()))
 }
 
-fn sentence(error: &ValidationError<'_>) -> String {
+pub(super) fn sentence(error: &ValidationError<'_>) -> String {
     let message = match error.kind() {
         ValidationErrorKind::Type { kind } => {
             let expected: Vec<_> = match kind {

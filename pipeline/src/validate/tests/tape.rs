@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::json::{Document, SchemaTape, TapeNode};
+use crate::validate::verdict;
 
 /// Schemas that touch every way the validator looks at a document.
 fn schemas() -> Vec<Value> {
@@ -36,6 +37,7 @@ fn schemas() -> Vec<Value> {
         json!({"if": {"type": "object"}, "then": {"minProperties": 2}, "else": {"type": "string"}}),
         json!({"allOf": [{"properties": {"a": {}}}], "unevaluatedProperties": false}),
         json!({"prefixItems": [{}], "unevaluatedItems": {"type": "string"}}),
+        json!({"$schema": "http://json-schema.org/draft-07/schema#", "items": [{}], "additionalItems": false}),
     ];
     let recursive =
         json!({"additionalProperties": {"$ref": "#"}, "items": {"$ref": "#"}, "not": {"type": "null"}});
@@ -72,15 +74,20 @@ fn documents() -> impl Strategy<Value = String> {
     })
 }
 
-/// The errors of a validator as text, sorted: the order of members is each representation's own.
-fn told<'i>(errors: impl Iterator<Item = jsonschema::ValidationError<'i>>) -> Vec<String> {
+/// The errors of a validator as they are told, sorted, and the words of each too: the order of members is each
+/// representation's own.
+fn told<'i>(
+    errors: impl Iterator<Item = jsonschema::ValidationError<'i>>,
+) -> Vec<(String, String, Vec<String>)> {
     let mut told: Vec<_> = errors
         .map(|error| {
-            format!(
-                "{} {} {:?}",
-                error.instance_path(),
-                error.schema_path(),
-                error.instance()
+            let sentence = verdict::sentence(&error);
+            let mut words: Vec<_> = sentence.split([' ', '(', ',']).map(str::to_owned).collect();
+            words.sort();
+            (
+                error.instance_path().to_string(),
+                error.schema_path().to_string(),
+                words,
             )
         })
         .collect();
