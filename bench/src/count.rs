@@ -13,6 +13,9 @@ const SEED: u64 = 1;
 const WARM: usize = 2;
 /// Requests that are counted, at least.
 const COUNTED: usize = 600;
+/// About one process in twenty takes an allocation more for each of its requests than the same program otherwise does, so the
+/// least of several is counted.
+const PROCESSES: usize = 3;
 /// Requests up to this size come in one piece. Larger ones come in as many as the system likes, with an allocation for each.
 const WHOLE_BYTES: usize = 8_000;
 /// Rules of the receiver: GitHub's document has 66 events.
@@ -57,20 +60,30 @@ const KINDS: [Kind; 8] = [
 #[expect(clippy::print_stdout, reason = "the lines are what was asked for")]
 pub(crate) fn print(octokit: &Path) -> anyhow::Result<()> {
     let corpus = Corpus::read(octokit, SEED)?;
-    for (name, contestant, set, path, spoiled, status) in KINDS {
-        let mut server = Server::start(contestant, &octokit.join("schema.json"), RULES)?;
-        let mut cases = corpus.set(set, path, spoiled);
-        cases.retain(|case| case.raw.len() <= WHOLE_BYTES);
-        in_turn(server.address, &cases, WARM)?;
-        let before = server.counters()?.allocations;
-        let counted = in_turn(server.address, &cases, COUNTED.div_ceil(cases.len()))?;
-        let allocations = server.counters()?.allocations - before;
-        anyhow::ensure!(
-            counted.answers.keys().all(|came| *came == status),
-            "{name}: answers {:?} instead of {status}",
-            counted.answers
-        );
-        println!("{name} {}", allocations / counted.total());
+    for kind in KINDS {
+        let mut least = u64::MAX;
+        for _ in 0..PROCESSES {
+            least = least.min(of_one_process(&corpus, octokit, kind)?);
+        }
+        println!("{} {least}", kind.0);
     }
     Ok(())
+}
+
+/// Allocations of one request.
+fn of_one_process(corpus: &Corpus, octokit: &Path, kind: Kind) -> anyhow::Result<u64> {
+    let (name, contestant, set, path, spoiled, status) = kind;
+    let mut server = Server::start(contestant, &octokit.join("schema.json"), RULES)?;
+    let mut cases = corpus.set(set, path, spoiled);
+    cases.retain(|case| case.raw.len() <= WHOLE_BYTES);
+    in_turn(server.address, &cases, WARM)?;
+    let before = server.counters()?.allocations;
+    let counted = in_turn(server.address, &cases, COUNTED.div_ceil(cases.len()))?;
+    let allocations = server.counters()?.allocations - before;
+    anyhow::ensure!(
+        counted.answers.keys().all(|came| *came == status),
+        "{name}: answers {:?} instead of {status}",
+        counted.answers
+    );
+    Ok(allocations / counted.total())
 }

@@ -11,9 +11,6 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// A process takes one allocation more for a request than another, by the seed of its hash tables.
-const BY_CHANCE: u64 = 1;
-
 fn counts(text: &str) -> BTreeMap<&str, u64> {
     text.lines()
         .filter(|line| !line.starts_with('#'))
@@ -48,7 +45,7 @@ fn no_request_allocates_more_than_it_may() {
             "{name}: {count} allocations, at most {most} are allowed: find out what brought them"
         );
         assert!(
-            count + BY_CHANCE >= most,
+            count == most,
             "{name}: {count} allocations where {most} are allowed: write what is reached into bench/allocations.txt"
         );
     }
