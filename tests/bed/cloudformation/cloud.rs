@@ -50,6 +50,25 @@ pub(crate) enum Fate {
     },
 }
 
+impl Fate {
+    /// The resource that fails: its logical id, its kind and the reason.
+    fn failure(self) -> Option<(String, String, String)> {
+        match self {
+            Fate::Works => None,
+            Fate::Fails {
+                logical_id,
+                kind,
+                reason,
+            }
+            | Fate::Sticks {
+                logical_id,
+                kind,
+                reason,
+            } => Some((logical_id, kind, reason)),
+        }
+    }
+}
+
 /// A stack.
 #[derive(Clone, Debug)]
 pub(crate) struct Stack {

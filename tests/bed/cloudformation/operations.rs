@@ -98,40 +98,26 @@ impl Cloud {
         });
         let index = serial;
         self.take("create", index, ask.token, what);
-        match self.fate() {
-            Fate::Works => self.plan(index, &[("CREATE_COMPLETE", Effect::Stable)], None),
-            Fate::Fails {
-                logical_id,
-                kind,
-                reason,
-            } => {
-                let end = match (ask.on_failure.as_deref(), ask.disable_rollback) {
-                    // API CreateStack, OnFailure: ROLLBACK unless said otherwise.
-                    (Some("DO_NOTHING"), _) | (_, true) => vec![("CREATE_FAILED", Effect::None)],
-                    (Some("DELETE"), _) => vec![
-                        ("DELETE_IN_PROGRESS", Effect::None),
-                        ("DELETE_COMPLETE", Effect::Gone),
-                    ],
-                    _ => vec![
-                        ("ROLLBACK_IN_PROGRESS", Effect::None),
-                        ("ROLLBACK_COMPLETE", Effect::None),
-                    ],
-                };
-                self.plan(index, &end, Some((logical_id, kind, reason)));
-            }
-            Fate::Sticks {
-                logical_id,
-                kind,
-                reason,
-            } => self.plan(
-                index,
-                &[
-                    ("ROLLBACK_IN_PROGRESS", Effect::None),
-                    ("ROLLBACK_FAILED", Effect::None),
-                ],
-                Some((logical_id, kind, reason)),
-            ),
-        }
+        let fate = self.fate();
+        let steps: &[_] = match (&fate, ask.on_failure.as_deref()) {
+            (Fate::Works, _) => &[("CREATE_COMPLETE", Effect::Stable)],
+            (Fate::Sticks { .. }, _) => &[
+                ("ROLLBACK_IN_PROGRESS", Effect::None),
+                ("ROLLBACK_FAILED", Effect::None),
+            ],
+            // API CreateStack, OnFailure: ROLLBACK unless said otherwise.
+            (Fate::Fails { .. }, Some("DO_NOTHING")) => &[("CREATE_FAILED", Effect::None)],
+            (Fate::Fails { .. }, _) if ask.disable_rollback => &[("CREATE_FAILED", Effect::None)],
+            (Fate::Fails { .. }, Some("DELETE")) => &[
+                ("DELETE_IN_PROGRESS", Effect::None),
+                ("DELETE_COMPLETE", Effect::Gone),
+            ],
+            (Fate::Fails { .. }, _) => &[
+                ("ROLLBACK_IN_PROGRESS", Effect::None),
+                ("ROLLBACK_COMPLETE", Effect::None),
+            ],
+        };
+        self.plan(index, steps, fate);
         Ok(id)
     }
 
@@ -186,110 +172,80 @@ impl Cloud {
     }
 
     fn settle_update(&mut self, index: usize, fate: Fate) {
-        match fate {
-            Fate::Works => self.plan(
-                index,
-                &[
-                    ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", Effect::Stable),
-                    ("UPDATE_COMPLETE", Effect::None),
-                ],
-                None,
-            ),
-            Fate::Fails {
-                logical_id,
-                kind,
-                reason,
-            } => self.plan(
-                index,
-                &[
-                    ("UPDATE_ROLLBACK_IN_PROGRESS", Effect::Restore),
-                    ("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", Effect::None),
-                    ("UPDATE_ROLLBACK_COMPLETE", Effect::None),
-                ],
-                Some((logical_id, kind, reason)),
-            ),
-            Fate::Sticks {
-                logical_id,
-                kind,
-                reason,
-            } => self.plan(
-                index,
-                &[
-                    ("UPDATE_ROLLBACK_IN_PROGRESS", Effect::Restore),
-                    ("UPDATE_ROLLBACK_FAILED", Effect::None),
-                ],
-                Some((logical_id, kind, reason)),
-            ),
-        }
+        let steps: &[_] = match &fate {
+            Fate::Works => &[
+                ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", Effect::Stable),
+                ("UPDATE_COMPLETE", Effect::None),
+            ],
+            Fate::Fails { .. } => &[
+                ("UPDATE_ROLLBACK_IN_PROGRESS", Effect::Restore),
+                ("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", Effect::None),
+                ("UPDATE_ROLLBACK_COMPLETE", Effect::None),
+            ],
+            Fate::Sticks { .. } => &[
+                ("UPDATE_ROLLBACK_IN_PROGRESS", Effect::Restore),
+                ("UPDATE_ROLLBACK_FAILED", Effect::None),
+            ],
+        };
+        self.plan(index, steps, fate);
     }
 
     /// API ContinueUpdateRollback: only in `UPDATE_ROLLBACK_FAILED`.
     pub(crate) fn go_on(&mut self, name: &str, token: Option<String>) -> Result<(), ApiError> {
-        let index = self.there(name)?;
-        let what = format!("continue {}", self.stacks[index].id);
-        if self.token(token.as_ref(), &what)?.is_some() {
-            return Ok(());
-        }
-        let stack = &self.stacks[index];
-        if stack.status != "UPDATE_ROLLBACK_FAILED" {
-            return Err(invalid(format!(
-                "Stack:{} is in {} state and can not continue update rollback",
-                stack.id, stack.status
-            )));
-        }
-        self.take("continue", index, token, what);
-        self.stacks[index].status = "UPDATE_ROLLBACK_IN_PROGRESS";
-        self.back(index);
-        Ok(())
+        self.go_back(
+            name,
+            token,
+            (
+                "continue",
+                "UPDATE_ROLLBACK_FAILED",
+                "can not continue update rollback",
+            ),
+        )
     }
 
     /// API RollbackStack: from `CREATE_FAILED` and `UPDATE_FAILED`.
     pub(crate) fn rollback(&mut self, name: &str, token: Option<String>) -> Result<(), ApiError> {
+        self.go_back(
+            name,
+            token,
+            ("rollback", "UPDATE_FAILED", "can not be rolled back"),
+        )
+    }
+
+    fn go_back(
+        &mut self,
+        name: &str,
+        token: Option<String>,
+        (verb, from, cannot): (&'static str, &str, &str),
+    ) -> Result<(), ApiError> {
         let index = self.there(name)?;
-        let what = format!("rollback {}", self.stacks[index].id);
+        let what = format!("{verb} {}", self.stacks[index].id);
         if self.token(token.as_ref(), &what)?.is_some() {
             return Ok(());
         }
         let stack = &self.stacks[index];
-        if stack.status != "UPDATE_FAILED" {
+        if stack.status != from {
             return Err(invalid(format!(
-                "Stack:{} is in {} state and can not be rolled back",
+                "Stack:{} is in {} state and {cannot}",
                 stack.id, stack.status
             )));
         }
-        self.take("rollback", index, token, what);
+        self.take(verb, index, token, what);
         self.stacks[index].status = "UPDATE_ROLLBACK_IN_PROGRESS";
         self.back(index);
         Ok(())
     }
 
     fn back(&mut self, index: usize) {
-        match self.fate() {
-            Fate::Works => self.plan(
-                index,
-                &[
-                    ("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", Effect::Restore),
-                    ("UPDATE_ROLLBACK_COMPLETE", Effect::None),
-                ],
-                None,
-            ),
-            Fate::Fails {
-                logical_id,
-                kind,
-                reason,
-            }
-            | Fate::Sticks {
-                logical_id,
-                kind,
-                reason,
-            } => {
-                self.plan(
-                    index,
-                    &[("UPDATE_ROLLBACK_FAILED", Effect::None)],
-                    Some((logical_id, kind, reason)),
-                );
-            }
-        }
+        let fate = self.fate();
+        let steps: &[_] = match &fate {
+            Fate::Works => &[
+                ("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", Effect::Restore),
+                ("UPDATE_ROLLBACK_COMPLETE", Effect::None),
+            ],
+            Fate::Fails { .. } | Fate::Sticks { .. } => &[("UPDATE_ROLLBACK_FAILED", Effect::None)],
+        };
+        self.plan(index, steps, fate);
     }
 
     /// API DeleteStack. Nothing there: nothing happens. Refused while updating or cleaning up `[I]` amplify-backend#2366; accepted
@@ -339,18 +295,10 @@ impl Cloud {
         stack.plan.clear();
         stack.status = "DELETE_IN_PROGRESS";
         match self.fate() {
-            Fate::Sticks {
-                logical_id,
-                kind,
-                reason,
-            } if !special => {
-                self.plan(
-                    index,
-                    &[("DELETE_FAILED", Effect::None)],
-                    Some((logical_id, kind, reason)),
-                );
+            fate @ Fate::Sticks { .. } if !special => {
+                self.plan(index, &[("DELETE_FAILED", Effect::None)], fate);
             }
-            _ => self.plan(index, &[("DELETE_COMPLETE", Effect::Gone)], None),
+            _ => self.plan(index, &[("DELETE_COMPLETE", Effect::Gone)], Fate::Works),
         }
         Ok(())
     }
@@ -395,14 +343,9 @@ impl Cloud {
         });
     }
 
-    fn plan(
-        &mut self,
-        index: usize,
-        steps: &[(&'static str, Effect)],
-        failure: Option<(String, String, String)>,
-    ) {
+    fn plan(&mut self, index: usize, steps: &[(&'static str, Effect)], fate: Fate) {
         let mut at = self.now;
-        let mut failure = failure;
+        let mut failure = fate.failure();
         let steps = steps.iter().map(|(status, effect)| {
             at += SignedDuration::from_secs(self.step);
             Moment {
